@@ -1,0 +1,116 @@
+"""Which cells an outline has, what each depends on, and what names a revision of it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from schemas.document import Cell, Completed, Document, Failed
+from schemas.events import PLAN_CELL
+from schemas.values import Column, Section
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell as the outline asks for it."""
+
+    id: str
+    section: Section
+    row: str | None = None
+    """The source it is about, in a table."""
+    column: Column | None = None
+    depends_on: tuple[str, ...] = ()
+    """Cell ids."""
+
+
+def cell_id(section: str, row: str | None = None, column: str | None = None) -> str:
+    """A prose section's cell has the section's id; a table's cells are `section:source:column`."""
+    return section if row is None or column is None else f"{section}:{row}:{column}"
+
+
+def cells_of_section(section: Section, sources: Iterable[str]) -> tuple[str, ...]:
+    """The ids of a section's cells, rows before columns."""
+    if not section.columns:
+        return (section.id,)
+    return tuple(cell_id(section.id, row, column.id) for row in sources for column in section.columns)
+
+
+def wanted_cells(outline: tuple[Section, ...], sources: Iterable[str]) -> dict[str, Wanted]:
+    """Every cell of an outline, in reading order."""
+    rows = tuple(sources)
+    by_id = {section.id: section for section in outline}
+    wanted: dict[str, Wanted] = {}
+    for section in outline:
+        depends_on = tuple(
+            cell for parent in section.depends_on if parent in by_id for cell in cells_of_section(by_id[parent], rows)
+        )
+        if not section.columns:
+            wanted[section.id] = Wanted(id=section.id, section=section, depends_on=depends_on)
+            continue
+        for row in rows:
+            for column in section.columns:
+                id_ = cell_id(section.id, row, column.id)
+                wanted[id_] = Wanted(id=id_, section=section, row=row, column=column, depends_on=depends_on)
+    return wanted
+
+
+def digest(value: object) -> str:
+    """SHA-256, hexadecimal, of a value's canonical JSON."""
+    return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """SHA-256, hexadecimal, of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def output_digest_of(cell: Cell) -> str | None:
+    """What a cell hands on to its dependents: its text, or the fact that it failed; None while it has neither."""
+    match cell.state:
+        case Completed() if cell.completed is not None:
+            return cell.completed.output_digest
+        case Failed(kind=kind):
+            return digest(["failed", kind])
+        case _:
+            return None
+
+
+def input_digest(document: Document, wanted: Wanted) -> str | None:
+    """The name of the revision that a cell should have; None while a cell it depends on is not written.
+
+    It covers all that reaches the model: heading, instructions, title and brief, model policy, the digests of the sources it is
+    written from, and the *output* digests of the cells it depends on, so that equal output stops a wave of rewriting.
+    """
+    outputs: list[tuple[str, str]] = []
+    for dependency in wanted.depends_on:
+        cell = document.cells.get(dependency)
+        output = None if cell is None else output_digest_of(cell)
+        if output is None:
+            return None
+        outputs.append((dependency, output))
+    sources = document.sources if wanted.row is None else {wanted.row: document.sources[wanted.row]}
+    return digest(
+        [
+            [document.title, document.brief, document.policy.model],
+            [wanted.section.heading, wanted.section.instructions, wanted.column],
+            sorted((id_, source.digest or "") for id_, source in sources.items()),
+            outputs,
+        ]
+    )
+
+
+def plan_digest(document: Document) -> str:
+    """The name of the outline that a document should have, when the planner makes it."""
+    sources = sorted((id_, source.digest or "") for id_, source in document.sources.items())
+    return digest([PLAN_CELL, document.title, document.brief, document.policy.model, sources])
+
+
+def text_of(cells: Mapping[str, Cell], id_: str) -> str:
+    """What a reader sees of a cell: the running attempt's text once it has some, else the last finished revision's."""
+    cell = cells.get(id_)
+    if cell is None:
+        return ""
+    if cell.ink is not None and cell.ink.text:
+        return cell.ink.text
+    return cell.completed.text if cell.completed is not None else ""

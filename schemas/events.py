@@ -1,0 +1,258 @@
+"""Facts and ink: everything that ever happens to a document, in the past tense.
+
+Facts are kept on disk, one ordered log a document, and are never changed. Ink is text on its way, kept in memory. Both are
+JSON with their class name in `type`; the SSE event of the same name carries the same bytes. New fields come with defaults; a
+changed meaning is a new class. Times are milliseconds since the Unix epoch, lengths and offsets of text are Unicode code
+points, money is US dollars.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.values import (
+    CallOutcome,
+    CancelReason,
+    Citation,
+    ErrorKind,
+    Lane,
+    PauseReason,
+    Policy,
+    Section,
+    SourceGiven,
+)
+
+PLAN_CELL = "outline"
+"""The cell whose text is the outline itself: planned by a call like any other, shown nowhere."""
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
+    """Something that happened to a document at `at_ms`."""
+
+    at_ms: int
+
+
+# -- The document -----------------------------------------------------------------------------------------------------
+
+
+class DocumentCreated(Fact, frozen=True, kw_only=True, tag=True):
+    """The first fact of every log."""
+
+    title: str
+    brief: str
+    policy: Policy
+    sources: tuple[SourceGiven, ...] = ()
+    outline: tuple[Section, ...] = ()
+    """Given by the reader; empty: the planner makes one."""
+
+
+class SourceIngested(Fact, frozen=True, kw_only=True, tag=True):
+    """A source was read and cut into passages; `digest` is the SHA-256 of the text that was extracted."""
+
+    source: str
+    digest: str
+    passages: int
+    characters: int
+    pages: int = 0
+
+
+class SourceFailed(Fact, frozen=True, kw_only=True, tag=True):
+    """A source cannot be read; the document goes on without it and says so."""
+
+    source: str
+    message: str
+    kind: ErrorKind = "bad_source"
+
+
+class OutlinePlanned(Fact, frozen=True, kw_only=True, tag=True):
+    """The planner's outline. `attempt` says which try of the cell `outline` it came from."""
+
+    attempt: int
+    sections: tuple[Section, ...]
+    title: str = ""
+
+
+class LastViewerLeft(Fact, frozen=True, kw_only=True, tag=True):
+    """Nobody watches: no new cell is begun, and at `pauses_at_ms` the document pauses (None: when the running ones end)."""
+
+    pauses_at_ms: int | None
+
+
+class ViewerReturned(Fact, frozen=True, kw_only=True, tag=True):
+    """Somebody watches again, before the grace was over."""
+
+
+class DocumentPaused(Fact, frozen=True, kw_only=True, tag=True):
+    """Stop: every writer closes its model connections of this document. Spends nothing, loses nothing that was finished."""
+
+    reason: PauseReason
+    asked_at_ms: int
+
+
+class DocumentResumed(Fact, frozen=True, kw_only=True, tag=True):
+    """Go on: what is finished stays, what was cut off is written anew. Running time counts on from here."""
+
+
+class DocumentCompleted(Fact, frozen=True, kw_only=True, tag=True):
+    """Every cell is completed or has failed for good."""
+
+    cells_completed: int
+    cells_failed: int
+
+
+class DocumentFailed(Fact, frozen=True, kw_only=True, tag=True):
+    """There is no document to write: no outline could be planned, or the deadline passed before there was one."""
+
+    kind: ErrorKind
+    message: str
+
+
+# -- Cells ------------------------------------------------------------------------------------------------------------
+
+
+class CellQueued(Fact, frozen=True, kw_only=True, tag=True):
+    """The conductor wants this revision written and has made it job number `job` of its cell."""
+
+    cell: str
+    revision: int
+    job: int
+    input_digest: str
+    lane: Lane
+    deadline_ms: int
+
+
+class AttemptStarted(Fact, frozen=True, kw_only=True, tag=True):
+    """A writer begins, and reserves the attempt's first call. Appended before the call is made."""
+
+    cell: str
+    attempt: int
+    writer: str
+    model: str
+    tokens_in_max: int = 0
+    tokens_out_max: int = 0
+    cost_max: float = 0.0
+
+
+class CallReserved(Fact, frozen=True, kw_only=True, tag=True):
+    """A further call within a running attempt: a hedge. The first call is number 1 and reserved by `AttemptStarted`."""
+
+    cell: str
+    attempt: int
+    call: int
+    model: str
+    tokens_in_max: int = 0
+    tokens_out_max: int = 0
+    cost_max: float = 0.0
+
+
+class CallSettled(Fact, frozen=True, kw_only=True, tag=True):
+    """A call is over and this is what it came to. `exact` is the provider's own usage; else it is estimated."""
+
+    cell: str
+    attempt: int
+    call: int
+    model: str
+    outcome: CallOutcome
+    tokens_in: int
+    tokens_out: int
+    cost: float
+    exact: bool
+    duration_ms: int
+    first_token_ms: int | None = None
+
+
+class AttemptFailed(Fact, frozen=True, kw_only=True, tag=True):
+    """One try failed. With `retry_at_ms` another one follows, by `next_model`."""
+
+    cell: str
+    attempt: int
+    kind: ErrorKind
+    message: str
+    model: str = ""
+    retry_at_ms: int | None = None
+    next_model: str = ""
+
+
+class AttemptCancelled(Fact, frozen=True, kw_only=True, tag=True):
+    """The receipt of a stop: the model's connections of this attempt are closed."""
+
+    cell: str
+    attempt: int
+    reason: CancelReason
+    asked_at_ms: int
+    closed_at_ms: int
+    calls_closed: int = 0
+    characters: int = 0
+    tokens_saved: int = 0
+    """Estimated: the most it might still have written, less what it had."""
+
+
+class CellCompleted(Fact, frozen=True, kw_only=True, tag=True):
+    """The whole text of one revision. The first completion of a revision is the one that counts."""
+
+    cell: str
+    revision: int
+    attempt: int
+    text: str
+    output_digest: str
+    model: str = ""
+    citations: tuple[Citation, ...] = ()
+    cut: ErrorKind | None = None
+    """Why the text ends early, where it does: it would not halt by itself."""
+    cached: bool = False
+    tokens_out: int = 0
+    cost: float = 0.0
+    first_token_ms: int | None = None
+    duration_ms: int = 0
+
+
+class CellFailed(Fact, frozen=True, kw_only=True, tag=True):
+    """This revision is given up. Its dependents are told what is missing; the document goes on."""
+
+    cell: str
+    revision: int
+    job: int
+    kind: ErrorKind
+    message: str
+
+
+AnyFact = (
+    DocumentCreated
+    | SourceIngested
+    | SourceFailed
+    | OutlinePlanned
+    | LastViewerLeft
+    | ViewerReturned
+    | DocumentPaused
+    | DocumentResumed
+    | DocumentCompleted
+    | DocumentFailed
+    | CellQueued
+    | AttemptStarted
+    | CallReserved
+    | CallSettled
+    | AttemptFailed
+    | AttemptCancelled
+    | CellCompleted
+    | CellFailed
+)
+
+
+# -- Ink --------------------------------------------------------------------------------------------------------------
+
+
+class TextAppended(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
+    """Text on its way: `text` stands at `offset` (code points) of what this attempt has written so far."""
+
+    cell: str
+    attempt: int
+    offset: int
+    text: str
+
+
+AnyEvent = AnyFact | TextAppended
+
+encode = msgspec.json.Encoder().encode
+decode_fact = msgspec.json.Decoder(AnyFact).decode
+decode_ink = msgspec.json.Decoder(TextAppended).decode
+decode_event = msgspec.json.Decoder(AnyEvent).decode

@@ -1,0 +1,127 @@
+"""The only streams, buckets and limits. `services/shared/provision.py` makes them; nobody else does."""
+
+from __future__ import annotations
+
+from nats.js.api import (
+    DiscardPolicy,
+    RePublish,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+    SubjectTransform,
+)
+
+from schemas import subjects
+
+INK_AGE_S = 15 * 60
+"""Longer than any attempt may run."""
+LEASE_TTL_S = 6
+"""A killed gateway's viewers are gone after this; a live one renews every third of it."""
+CACHE_TTL_S = 7 * 24 * 3_600
+IDEMPOTENCY_TTL_S = 24 * 3_600
+DUPLICATE_WINDOW_S = 10 * 60
+FACTS_BYTES_MAX = 2 * 1024**3
+SOURCES_BYTES_MAX = 2 * 1024**3
+INK_BYTES_MAX = 512 * 1024**2
+MESSAGE_BYTES_MAX = 4 * 1024**2
+"""The bus's `max_payload`: the longest cell and the largest outline fit."""
+
+
+def _partitioned(first: str) -> SubjectTransform:
+    return SubjectTransform(
+        src=f"{first}.*", dest=f"{first}.{{{{partition({subjects.PARTITIONS},1)}}}}.{{{{wildcard(1)}}}}"
+    )
+
+
+def _bucket(name: str, **more: object) -> StreamConfig:
+    # The shape that nats-py's key_value() expects of a bucket's stream (ADR-8 of nats-architecture-and-design).
+    return StreamConfig(
+        name=f"KV_{name}",
+        subjects=[f"$KV.{name}.>"],
+        max_msgs_per_subject=1,
+        allow_rollup_hdrs=True,
+        deny_delete=True,
+        allow_direct=True,
+        discard=DiscardPolicy.NEW,
+        **more,  # pyright: ignore[reportArgumentType] -- StreamConfig's own fields, by name
+    )
+
+
+STREAMS: tuple[StreamConfig, ...] = (
+    StreamConfig(
+        name=subjects.FACTS,
+        subjects=["doc.*"],
+        subject_transform=_partitioned("doc"),
+        republish=RePublish(src="doc.*.*", dest="live.doc.{{wildcard(2)}}"),
+        storage=StorageType.FILE,
+        allow_direct=True,
+        discard=DiscardPolicy.NEW,
+        max_bytes=FACTS_BYTES_MAX,
+        duplicate_window=DUPLICATE_WINDOW_S,
+    ),
+    StreamConfig(
+        name=subjects.INK,
+        subjects=["ink.*"],
+        republish=RePublish(src="ink.*", dest="live.ink.{{wildcard(1)}}"),
+        storage=StorageType.MEMORY,
+        allow_direct=True,
+        max_age=INK_AGE_S,
+        max_bytes=INK_BYTES_MAX,
+        discard=DiscardPolicy.OLD,
+    ),
+    StreamConfig(
+        name=subjects.COMMANDS,
+        subjects=["command.*"],
+        subject_transform=_partitioned("command"),
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_age=24 * 3_600,
+        max_bytes=64 * 1024**2,
+        duplicate_window=DUPLICATE_WINDOW_S,
+    ),
+    StreamConfig(
+        name=subjects.JOBS,
+        subjects=["job.>"],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_age=24 * 3_600,
+        max_bytes=256 * 1024**2,
+        duplicate_window=DUPLICATE_WINDOW_S,
+    ),
+    StreamConfig(
+        name=subjects.DEAD,
+        subjects=["dead.>"],
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.OLD,
+        max_age=7 * 24 * 3_600,
+        max_bytes=64 * 1024**2,
+    ),
+    _bucket(
+        subjects.VIEWERS,
+        storage=StorageType.MEMORY,
+        allow_msg_ttl=True,
+        subject_delete_marker_ttl=LEASE_TTL_S,
+        republish=RePublish(src="$KV.viewers.*.*", dest="live.viewers.{{wildcard(1)}}.{{wildcard(2)}}"),
+        max_bytes=64 * 1024**2,
+    ),
+    _bucket(subjects.ACCESS, storage=StorageType.FILE, max_bytes=256 * 1024**2),
+    _bucket(subjects.IDEMPOTENCY, storage=StorageType.FILE, max_age=IDEMPOTENCY_TTL_S, max_bytes=256 * 1024**2),
+    _bucket(subjects.CACHE, storage=StorageType.FILE, max_age=CACHE_TTL_S, max_bytes=512 * 1024**2),
+    _bucket(subjects.DOCUMENTS, storage=StorageType.FILE, max_bytes=256 * 1024**2),
+    _bucket(subjects.SNAPSHOTS, storage=StorageType.FILE, max_bytes=512 * 1024**2),
+    StreamConfig(
+        name=f"OBJ_{subjects.SOURCES}",
+        subjects=[f"$O.{subjects.SOURCES}.C.>", f"$O.{subjects.SOURCES}.M.>"],
+        storage=StorageType.FILE,
+        allow_direct=True,
+        allow_rollup_hdrs=True,
+        discard=DiscardPolicy.NEW,
+        max_bytes=SOURCES_BYTES_MAX,
+    ),
+)
+
+FILE_STORE_BYTES_MAX = 8 * 1024**3
+"""The server's `max_file_store`: above the sum of the streams' own limits, which it reserves."""
+MEMORY_STORE_BYTES_MAX = 1024**3

@@ -1,0 +1,224 @@
+"""The only subject strings, and who may use them.
+
+`doc.<doc>` and `command.<doc>` are what publishers write. The server stores them as `doc.<partition>.<doc>` and
+`command.<partition>.<doc>`, partition being a hash of the document, so that conductors share the work with no one in charge.
+What is stored is republished under `live.`, with its sequence in the headers, to whoever listens.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+PARTITIONS = 8
+
+ServiceName = Literal["gateway", "conductor", "planner", "ingester", "writer", "simulator", "operator"]
+
+FACTS = "FACTS"
+INK = "INK"
+COMMANDS = "COMMANDS"
+JOBS = "JOBS"
+DEAD = "DEAD"
+VIEWERS = "viewers"
+ACCESS = "access"
+CACHE = "cache"
+DOCUMENTS = "documents"
+SNAPSHOTS = "snapshots"
+IDEMPOTENCY = "idempotency"
+SOURCES = "sources"
+
+HEADER_SEQUENCE = "Nats-Sequence"
+HEADER_LAST_SEQUENCE = "Nats-Last-Sequence"
+HEADER_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+HEADER_MESSAGE_ID = "Nats-Msg-Id"
+
+SIMULATOR_CONTROL = "control.simulator"
+"""Dials for the simulator, live (core NATS, request and reply)."""
+METRICS = "metrics.*"
+"""Samples for the control room (core NATS, may be lost)."""
+
+
+def facts(document: str) -> str:
+    """Where a document's facts are published."""
+    return f"doc.{document}"
+
+
+def facts_stored(document: str = "*", partition: int | None = None) -> str:
+    """Where the stream has them: to read, filter, purge."""
+    return f"doc.{'*' if partition is None else partition}.{document}"
+
+
+def live_facts(document: str = "*") -> str:
+    """Where they are republished."""
+    return f"live.doc.{document}"
+
+
+def ink(document: str = "*") -> str:
+    """Where a document's ink is published, and stored."""
+    return f"ink.{document}"
+
+
+def live_ink(document: str = "*") -> str:
+    """Where it is republished."""
+    return f"live.ink.{document}"
+
+
+def command(document: str) -> str:
+    """Where a wish about a document is published."""
+    return f"command.{document}"
+
+
+def commands_stored(partition: int) -> str:
+    """Where the stream has one partition's wishes."""
+    return f"command.{partition}.*"
+
+
+def job(lane: str, kind: str, document: str = "*", cell: str = "*") -> str:
+    """Work: `kind` is `write`, `plan` or `ingest`."""
+    return f"job.{lane}.{kind}.{document}.{cell}"
+
+
+def dead_job(kind: str, document: str, cell: str) -> str:
+    """Where a job goes that killed whoever took it."""
+    return f"dead.{kind}.{document}.{cell}"
+
+
+def metrics(service: str) -> str:
+    """A service's samples."""
+    return f"metrics.{service}"
+
+
+def viewer_key(document: str, gateway: str) -> str:
+    """The key of a viewer lease."""
+    return f"{document}.{gateway}"
+
+
+def kv(bucket: str, key: str = ">") -> str:
+    """The subject of a key-value bucket's key."""
+    return f"$KV.{bucket}.{key}"
+
+
+def live_viewers(document: str = "*", gateway: str = "*") -> str:
+    """Where leases, and the markers of those that ended, are republished."""
+    return f"live.viewers.{document}.{gateway}"
+
+
+def document_of(subject: str) -> str:
+    """The document that a live, stored or published subject of facts or ink is about: its last token."""
+    return subject.rsplit(".", 1)[1]
+
+
+# -- Who may use what ---------------------------------------------------------------------------------------------------
+
+_JS = "$JS.API"
+
+
+def inbox(service: ServiceName) -> str:
+    """Replies to one service go where no other can listen."""
+    return f"_INBOX_{service}"
+
+
+def _stream_read(*streams: str) -> tuple[str, ...]:
+    return tuple(
+        s
+        for name in streams
+        for s in (f"{_JS}.STREAM.INFO.{name}", f"{_JS}.DIRECT.GET.{name}", f"{_JS}.DIRECT.GET.{name}.>")
+    )
+
+
+def _consume(*streams: str) -> tuple[str, ...]:
+    return tuple(
+        s
+        for name in streams
+        for s in (
+            f"{_JS}.STREAM.INFO.{name}",
+            f"{_JS}.CONSUMER.INFO.{name}.>",
+            f"{_JS}.CONSUMER.CREATE.{name}",
+            f"{_JS}.CONSUMER.CREATE.{name}.>",
+            f"{_JS}.CONSUMER.DURABLE.CREATE.{name}.>",
+            f"{_JS}.CONSUMER.MSG.NEXT.{name}.>",
+            f"$JS.ACK.{name}.>",
+        )
+    )
+
+
+def _bucket_read(*buckets: str) -> tuple[str, ...]:
+    return _stream_read(*(f"KV_{bucket}" for bucket in buckets))
+
+
+def _objects_read() -> tuple[str, ...]:
+    # nats-py reads an object through an ordered consumer, and its metadata by STREAM.MSG.GET.
+    stream = f"OBJ_{SOURCES}"
+    return (
+        f"{_JS}.STREAM.NAMES",
+        f"{_JS}.STREAM.MSG.GET.{stream}",
+        f"{_JS}.CONSUMER.DELETE.{stream}.>",
+        "$JS.FC.>",
+        *_stream_read(stream),
+        *_consume(stream),
+    )
+
+
+def _objects_write() -> tuple[str, ...]:
+    return (f"$O.{SOURCES}.>", f"{_JS}.STREAM.PURGE.OBJ_{SOURCES}", *_objects_read())
+
+
+PUBLISH: dict[ServiceName, tuple[str, ...]] = {
+    "gateway": (
+        "doc.*",
+        "command.*",
+        SIMULATOR_CONTROL,
+        kv(VIEWERS),
+        kv(ACCESS),
+        kv(IDEMPOTENCY),
+        kv(DOCUMENTS),
+        f"{_JS}.INFO",
+        *_stream_read(FACTS, INK),
+        *_bucket_read(VIEWERS, ACCESS, IDEMPOTENCY, DOCUMENTS, SNAPSHOTS),
+        *_objects_write(),
+    ),
+    "conductor": (
+        "doc.*",
+        "job.>",
+        kv(DOCUMENTS),
+        kv(SNAPSHOTS),
+        f"{_JS}.>",
+        *_consume(FACTS, COMMANDS),
+        *_bucket_read(VIEWERS, DOCUMENTS, SNAPSHOTS),
+    ),
+    "planner": ("doc.*", "dead.>", "metrics.planner", *_stream_read(FACTS), *_consume(JOBS), *_objects_read()),
+    "ingester": ("doc.*", "dead.>", "metrics.ingester", *_stream_read(FACTS), *_consume(JOBS), *_objects_write()),
+    "writer": (
+        "doc.*",
+        "ink.*",
+        "dead.>",
+        "metrics.writer",
+        kv(CACHE),
+        *_stream_read(FACTS, INK),
+        *_bucket_read(CACHE),
+        *_consume(JOBS),
+        *_objects_read(),
+    ),
+    "simulator": ("metrics.simulator",),
+    "operator": (">",),
+}
+"""What each service may publish, requests included. The conductor makes streams and buckets, hence all of the API."""
+
+SUBSCRIBE: dict[ServiceName, tuple[str, ...]] = {
+    "gateway": (live_facts(), live_ink(), "metrics.>"),
+    "conductor": (live_facts(), live_viewers()),
+    "planner": (live_facts(),),
+    "ingester": (live_facts(),),
+    "writer": (live_facts(), "metrics.writer"),
+    "simulator": (SIMULATOR_CONTROL,),
+    "operator": (">",),
+}
+"""What each may hear, beside its own inbox."""
+
+
+def permissions(service: ServiceName) -> dict[str, dict[str, list[str]]]:
+    """A service's permissions as nats-server's configuration spells them."""
+    return {
+        "publish": {"allow": [*PUBLISH[service]]},
+        "subscribe": {"allow": [*SUBSCRIBE[service], f"{inbox(service)}.>"]},
+        "allow_responses": {"max": 1, "expires": "5s"},  # pyright: ignore[reportReturnType]
+    }

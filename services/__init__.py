@@ -1,0 +1,1 @@
+"""The services. They share `services.shared` and never import each other."""

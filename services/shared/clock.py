@@ -1,0 +1,15 @@
+"""The only place that reads time."""
+
+from __future__ import annotations
+
+import time
+
+
+def now_ms() -> int:
+    """Wall clock, milliseconds since the Unix epoch: for what is written down."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> float:
+    """A clock that never jumps, milliseconds: for measuring how long something took."""
+    return time.perf_counter_ns() / 1_000_000

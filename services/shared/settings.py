@@ -1,0 +1,134 @@
+"""Settings from `scriptorium.toml` and the environment; the environment wins.
+
+`SCRIPTORIUM_CONFIG` names the file. Nested names join with two underscores: `SCRIPTORIUM_BUS__URL`,
+`SCRIPTORIUM_WRITER__SLOTS`, `SCRIPTORIUM_PROVIDERS__LOCAL__BASE_URL`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+CONFIG_VARIABLE = "SCRIPTORIUM_CONFIG"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BusSettings(_Part):
+    """How to reach NATS. Every service has a user of its own, named like the service."""
+
+    url: str = "nats://127.0.0.1:4222"
+    user: str | None = None
+    """None: the service's own name, when there is a password."""
+    password: SecretStr | None = None
+
+
+class GatewaySettings(_Part):
+    """The HTTP edge."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    public_url: str | None = None
+    """What links begin with, behind a proxy; None: what the request says."""
+
+
+class WriterSettings(_Part):
+    """One writer process."""
+
+    slots: Annotated[int, Field(ge=1, le=1_000)] = 16
+
+
+class SimulatorSettings(_Part):
+    """The model that needs no key."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8790
+    seed: int = 1
+    dials: dict[str, dict[str, float | int | str | bool]] = {}
+    """By model name; `default` is for all."""
+
+
+class ProviderSettings(_Part):
+    """A place that answers model calls."""
+
+    protocol: Literal["openai", "anthropic"] = "openai"
+    base_url: str
+    api_key_env: str | None = None
+    """The environment variable that holds its key."""
+    max_concurrent: Annotated[int, Field(ge=1)] | None = None
+    """Calls at a time, in one writer process."""
+    send_ids: bool = False
+    """Send `X-Scriptorium-Document`, `-Cell`, `-Attempt` headers: only to what is yours."""
+
+
+class PriceSettings(_Part):
+    """US dollars per million tokens."""
+
+    input: Annotated[float, Field(ge=0)] = 0.0
+    output: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ModelSettings(_Part):
+    """`provider/model` names for each purpose, in fallback order."""
+
+    write: tuple[str, ...] = ()
+    plan: tuple[str, ...] = ()
+
+
+class LimitSettings(_Part):
+    """How long a model may take before it counts as failed. Content counts, pings do not."""
+
+    connect_ms: Annotated[int, Field(ge=1)] = 5_000
+    first_token_ms: Annotated[int, Field(ge=1)] = 60_000
+    between_tokens_ms: Annotated[int, Field(ge=1)] = 20_000
+    tries_max: Annotated[int, Field(ge=1, le=20)] = 4
+    tokens_out_max: Annotated[int, Field(ge=16)] = 2_000
+    plan_tokens_out_max: Annotated[int, Field(ge=16)] = 4_000
+    passages_max: Annotated[int, Field(ge=1, le=200)] = 12
+    """Passages that one prompt quotes."""
+
+
+class Settings(BaseSettings):
+    """All of it; each service reads what concerns it."""
+
+    model_config = SettingsConfigDict(env_prefix="SCRIPTORIUM_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    bus: BusSettings = BusSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    writer: WriterSettings = WriterSettings()
+    simulator: SimulatorSettings = SimulatorSettings()
+    providers: dict[str, ProviderSettings] = {}
+    models: ModelSettings = ModelSettings()
+    prices: dict[str, PriceSettings] = {}
+    limits: LimitSettings = LimitSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- pydantic-settings' signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What was passed, then the environment, then the file."""
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        file = os.environ.get(CONFIG_VARIABLE)
+        if file:
+            sources = (*sources, TomlConfigSettingsSource(settings_cls, toml_file=Path(file)))
+        return sources
+
+    def resolved(self) -> Settings:
+        """With nothing configured, the simulator service is the provider and its models are the chain."""
+        providers = dict(self.providers)
+        simulator = f"http://{self.simulator.host}:{self.simulator.port}/v1"
+        providers.setdefault("simulator", ProviderSettings(base_url=simulator, send_ids=True))
+        chain = ("simulator/scribe", "simulator/scribe-large")
+        models = ModelSettings(write=self.models.write or chain, plan=self.models.plan or self.models.write or chain)
+        return self.model_copy(update={"providers": providers, "models": models})
