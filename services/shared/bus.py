@@ -48,7 +48,7 @@ class Bus:
     """A connection, its JetStream context, and who wants to know when it was lost and came back."""
 
     def __init__(self, service: subjects.ServiceName, client: Client) -> None:
-        self.service = service
+        self.service: subjects.ServiceName = service
         self.client = client
         self.js: JetStreamContext = client.jetstream(timeout=REQUEST_TIMEOUT_S)
         self.lost_at_ms: float | None = None

@@ -1,0 +1,7 @@
+"""`python -m services.ingester`."""
+
+from __future__ import annotations
+
+from services.ingester.main import main
+
+main()

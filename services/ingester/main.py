@@ -1,0 +1,116 @@
+"""The ingester: reads sources, and says in the document's log what became of each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+from schemas import subjects
+from schemas.document import Source
+from schemas.events import SourceFailed, SourceIngested
+from schemas.jobs import AnyJob, IngestSource
+from services.ingester.apart import read_apart
+from services.ingester.kinds import is_simple
+from services.ingester.reading import Given, Outcome, Read, Unreadable, read
+from services.shared.bus import Bus, connect
+from services.shared.clock import now_ms
+from services.shared.log import append, read_document
+from services.shared.provision import provisioned
+from services.shared.settings import Settings
+from services.shared.sources import SourceStore
+from services.shared.work import Worker, broker_for
+
+log = logging.getLogger(__name__)
+
+SLOTS = 2
+"""Sources read at a time; reading one is work for one core."""
+
+
+class Ingester:
+    """What is done with a job; everything it needs to know is in the log and in the object store."""
+
+    def __init__(self, bus: Bus, store: SourceStore) -> None:
+        self._bus = bus
+        self._store = store
+
+    async def do(self, job: AnyJob, _delivery: int) -> None:
+        """Read one source, unless that is done already. Also in a paused document: it costs no model call."""
+        if not isinstance(job, IngestSource):
+            return
+        source = await self._wanted(job)
+        if source is None:
+            return
+        data = await self._store.get_bytes(job.document, job.source)
+        if data is None:
+            outcome: Outcome = Unreadable(message="Its bytes are not there.")
+        else:
+            given = source.given
+            outcome = await _read(Given(source=given.id, name=given.name, media_type=given.media_type, data=data))
+        match outcome:
+            case Read(passages=passages):
+                # The passages before the fact: whoever reads that there are some finds them.
+                await self._store.put_passages(job.document, passages)
+                fact = SourceIngested(
+                    at_ms=now_ms(),
+                    source=job.source,
+                    digest=passages.digest,
+                    passages=len(passages.passages),
+                    characters=len(passages.text),
+                    pages=passages.pages,
+                )
+            case Unreadable(message=message):
+                fact = SourceFailed(at_ms=now_ms(), source=job.source, message=message)
+        await append(self._bus, job.document, fact)
+
+    async def bury(self, job: AnyJob) -> None:
+        """A source that killed every ingester that took it."""
+        if isinstance(job, IngestSource) and await self._wanted(job) is not None:
+            message = "Reading it failed again and again."
+            fact = SourceFailed(at_ms=now_ms(), source=job.source, message=message, kind="poison")
+            await append(self._bus, job.document, fact)
+
+    async def _wanted(self, job: IngestSource) -> Source | None:
+        """The job's source, if it has neither been read nor given up."""
+        document = await read_document(self._bus, job.document)
+        source = None if document is None else document.sources.get(job.source)
+        if source is None or source.digest is not None or source.failure is not None:
+            return None
+        return source
+
+
+async def _read(given: Given) -> Outcome:
+    if is_simple(given.data, given.media_type, given.name):
+        return await asyncio.to_thread(read, given)
+    return await read_apart(given)
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. A job that is cut off goes back to the queue at once."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    bus = await connect(settings.bus, "ingester")
+    await provisioned(bus)
+    ingester = Ingester(bus, await SourceStore.open(bus))
+    broker = broker_for(settings.bus, "ingester")
+    Worker(
+        bus,
+        broker,
+        durable="ingester",
+        subject=f"{subjects.job('*', 'ingest')}",
+        slots=SLOTS,
+        do=ingester.do,
+        bury=ingester.bury,
+    )
+    await broker.start()
+    print("ingester ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
+    await stopping.wait()
+    await broker.stop()
+    await bus.close()
+
+
+def main() -> None:
+    """Run the service with the settings of the environment."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    asyncio.run(serve(Settings().resolved()))
