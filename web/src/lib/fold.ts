@@ -1,0 +1,432 @@
+/** The twin of `schemas/fold.py`: (document, event) → document. Both are held to `schemas/vectors/fold*.json`.
+ *
+ * Indifferent to the order between facts and ink, to repeats, to early ink (kept `ahead`) and to stale attempts. Documents and
+ * cells are never changed in place; an unchanged cell stays the same object, which is how views know that they have nothing to do.
+ */
+
+import { codePoints, compareCodePoints, fromCodePoint } from './codepoints';
+import type {
+  AttemptCancelled,
+  AttemptFailed,
+  AttemptStarted,
+  CallReserved,
+  CallSettled,
+  Cell,
+  CellCompleted,
+  CellFailed,
+  CellQueued,
+  Document,
+  DocumentPaused,
+  DocumentResumed,
+  Fact,
+  Ink,
+  Ledger,
+  OutlinePlanned,
+  Piece,
+  Source,
+  SourceFailed,
+  SourceIngested,
+  TextAppended,
+} from './types';
+
+export const PLAN_CELL = 'outline';
+export const PIECES_AHEAD_MAX = 1_000;
+
+const EMPTY_LEDGER: Ledger = {
+  calls: 0,
+  calls_failed: 0,
+  calls_cancelled: 0,
+  calls_lost_race: 0,
+  tokens_in: 0,
+  tokens_out: 0,
+  cost: 0,
+  cost_estimated: 0,
+  cost_lost: 0,
+  tokens_saved: 0,
+};
+
+/** The job that an attempt belongs to; see `schemas/attempts.py`. */
+export function jobOf(attempt: number): number {
+  return Math.floor(attempt / 1_000_000);
+}
+
+/** The document that a log's first fact makes. Throws where the log begins with anything else. */
+export function created(id: string, fact: Fact, sequence: number): Document {
+  if (fact.type !== 'DocumentCreated') throw new Error(`the log of ${id} begins with ${fact.type}`);
+  return {
+    id,
+    title: fact.title,
+    brief: fact.brief,
+    policy: fact.policy,
+    created_at_ms: fact.at_ms,
+    run: { type: 'Running', since_ms: fact.at_ms, deadline_ms: fact.at_ms + fact.policy.deadline_s * 1_000 },
+    outline: fact.outline,
+    sources: Object.fromEntries(
+      fact.sources.map((given) => [
+        given.id,
+        { given, digest: null, passages: 0, characters: 0, pages: 0, failure: null },
+      ]),
+    ),
+    cells: {},
+    ran_ms: 0,
+    leaving: null,
+    stop: null,
+    ledger: EMPTY_LEDGER,
+    open_calls: {},
+    sequence,
+  };
+}
+
+/** The document after one more fact, which stands at `sequence` of the log. */
+export function fold(document: Document, fact: Fact, sequence: number): Document {
+  return sequence <= document.sequence ? document : { ...folded(document, fact), sequence };
+}
+
+function folded(document: Document, fact: Fact): Document {
+  switch (fact.type) {
+    case 'DocumentCreated':
+      return document;
+    case 'SourceIngested':
+    case 'SourceFailed':
+      return withSource(document, fact);
+    case 'OutlinePlanned':
+      return planned(document, fact);
+    case 'LastViewerLeft':
+      return { ...eachCell(document, unqueued), leaving: { at_ms: fact.at_ms, pauses_at_ms: fact.pauses_at_ms } };
+    case 'ViewerReturned':
+      return { ...document, leaving: null };
+    case 'DocumentPaused':
+      return paused(document, fact);
+    case 'DocumentResumed':
+      return resumed(document, fact);
+    case 'DocumentCompleted':
+      return { ...document, run: { type: 'Done', at_ms: fact.at_ms }, leaving: null };
+    case 'DocumentFailed': {
+      const { at_ms, kind, message } = fact;
+      return { ...document, run: { type: 'Abandoned', at_ms, kind, message }, leaving: null };
+    }
+    case 'CellQueued':
+      return changeCell(document, fact.cell, (cell) => queued(cell, fact));
+    case 'AttemptStarted':
+      return reserved(
+        changeCell(document, fact.cell, (cell) => started(cell, fact)),
+        callKey(fact.cell, fact.attempt, 1),
+        fact,
+      );
+    case 'CallReserved':
+      return reserved(document, callKey(fact.cell, fact.attempt, fact.call), fact);
+    case 'CallSettled':
+      return settled(document, fact);
+    case 'AttemptFailed':
+      return changeCell(document, fact.cell, (cell) => attemptFailed(cell, fact));
+    case 'AttemptCancelled':
+      return receipt(
+        changeCell(document, fact.cell, (cell) => attemptCancelled(cell, fact)),
+        fact,
+      );
+    case 'CellCompleted':
+      return changeCell(document, fact.cell, (cell) => completed(cell, fact));
+    case 'CellFailed':
+      return changeCell(document, fact.cell, (cell) => failed(cell, fact));
+    default:
+      fact satisfies never; // A fact of a later version: the log goes on without it.
+      return document;
+  }
+}
+
+/** The document after one more piece of text. Needs no sequence: offset and attempt say all. */
+export function foldInk(document: Document, ink: TextAppended): Document {
+  return changeCell(document, ink.cell, (cell) => inked(cell, ink));
+}
+
+// -- The document --------------------------------------------------------------------------------------------------------
+
+function withSource(document: Document, fact: SourceIngested | SourceFailed): Document {
+  const was = own(document.sources, fact.source);
+  if (was === undefined) return document;
+  const source: Source =
+    fact.type === 'SourceFailed'
+      ? { ...was, failure: fact.message }
+      : {
+          ...was,
+          digest: fact.digest,
+          passages: fact.passages,
+          characters: fact.characters,
+          pages: fact.pages,
+          failure: null,
+        };
+  return { ...document, sources: { ...document.sources, [fact.source]: source } };
+}
+
+function planned(document: Document, fact: OutlinePlanned): Document {
+  const plan = own(document.cells, PLAN_CELL);
+  if (plan === undefined || document.outline.length > 0) return document;
+  if (fact.attempt < plan.attempt || jobOf(fact.attempt) !== plan.job) return document;
+  const after: Cell = { ...plan, state: { type: 'Completed', at_ms: fact.at_ms }, ink: null, ink_dry: plan.job };
+  return { ...withCell(document, after), outline: fact.sections, title: document.title || fact.title };
+}
+
+function paused(document: Document, fact: DocumentPaused): Document {
+  if (document.run.type !== 'Running') return document;
+  const ran_ms = document.ran_ms + fact.at_ms - document.run.since_ms;
+  return {
+    ...eachCell(document, (cell) => cutOff(unqueued(cell), fact.at_ms)),
+    run: { type: 'Paused', reason: fact.reason, asked_at_ms: fact.asked_at_ms, at_ms: fact.at_ms, ran_ms },
+    ran_ms,
+    leaving: null,
+    stop: { asked_at_ms: fact.asked_at_ms, closed_at_ms: 0, calls_closed: 0, attempts: 0, tokens_saved: 0 },
+  };
+}
+
+function resumed(document: Document, fact: DocumentResumed): Document {
+  if (document.run.type === 'Running') return document;
+  const whole_ms = document.policy.deadline_s * 1_000;
+  const left_ms = document.run.type === 'Paused' ? Math.max(whole_ms - document.ran_ms, 0) : whole_ms;
+  return {
+    ...eachCell(document, awaiting),
+    run: { type: 'Running', since_ms: fact.at_ms, deadline_ms: fact.at_ms + left_ms },
+    leaving: null,
+    stop: null,
+  };
+}
+
+function reserved(document: Document, key: string, fact: AttemptStarted | CallReserved): Document {
+  const { model, tokens_in_max, tokens_out_max, cost_max } = fact;
+  return {
+    ...document,
+    open_calls: { ...document.open_calls, [key]: { model, tokens_in_max, tokens_out_max, cost_max } },
+    ledger: { ...document.ledger, calls: document.ledger.calls + 1 },
+  };
+}
+
+function settled(document: Document, fact: CallSettled): Document {
+  const key = callKey(fact.cell, fact.attempt, fact.call);
+  if (own(document.open_calls, key) === undefined) return document;
+  const { [key]: _settled, ...open_calls } = document.open_calls;
+  const was = document.ledger;
+  const lost = fact.outcome === 'failed' || fact.outcome === 'lost_race';
+  const ledger: Ledger = {
+    ...was,
+    calls_failed: was.calls_failed + (fact.outcome === 'failed' ? 1 : 0),
+    calls_cancelled: was.calls_cancelled + (fact.outcome === 'cancelled' ? 1 : 0),
+    calls_lost_race: was.calls_lost_race + (fact.outcome === 'lost_race' ? 1 : 0),
+    tokens_in: was.tokens_in + fact.tokens_in,
+    tokens_out: was.tokens_out + fact.tokens_out,
+    cost: was.cost + fact.cost,
+    cost_estimated: was.cost_estimated + (fact.exact ? 0 : fact.cost),
+    cost_lost: was.cost_lost + (lost ? fact.cost : 0),
+  };
+  return { ...document, ledger, open_calls };
+}
+
+function receipt(document: Document, fact: AttemptCancelled): Document {
+  const ledger = { ...document.ledger, tokens_saved: document.ledger.tokens_saved + fact.tokens_saved };
+  const was = document.stop;
+  if (was === null || fact.reason !== 'stopped') return { ...document, ledger };
+  const stop = {
+    ...was,
+    closed_at_ms: Math.max(was.closed_at_ms, fact.closed_at_ms),
+    calls_closed: was.calls_closed + fact.calls_closed,
+    attempts: was.attempts + 1,
+    tokens_saved: was.tokens_saved + fact.tokens_saved,
+  };
+  return { ...document, ledger, stop };
+}
+
+// -- One cell, by facts --------------------------------------------------------------------------------------------------
+
+function queued(cell: Cell, fact: CellQueued): Cell {
+  if (fact.job <= cell.job) return cell;
+  return {
+    ...cell,
+    state: { type: 'Queued', since_ms: fact.at_ms, lane: fact.lane },
+    revision: fact.revision,
+    input_digest: fact.input_digest,
+    job: fact.job,
+    attempts: fact.revision === cell.revision ? cell.attempts : 0,
+  };
+}
+
+/** Whether this attempt still speaks for the cell: of the newest job, and outranked by none. */
+function isCurrent(cell: Cell, attempt: number): boolean {
+  return jobOf(attempt) === cell.job && attempt >= cell.attempt && cell.state.type !== 'Completed';
+}
+
+function started(cell: Cell, fact: AttemptStarted): Cell {
+  if (!isCurrent(cell, fact.attempt) || fact.attempt === cell.attempt) return cell;
+  const was = cell.state;
+  // Stopped in the same moment: its writer reads the stop and closes.
+  if (was.type === 'Waiting' || was.type === 'Cancelled' || was.type === 'Failed') return cell;
+  let fell_back_from = was.type === 'Writing' ? was.fell_back_from : '';
+  if (was.type === 'Retrying' && was.model !== fact.model) fell_back_from = was.model;
+  const { attempt, model, writer } = fact;
+  return {
+    ...cell,
+    state: { type: 'Writing', attempt, since_ms: fact.at_ms, model, writer, fell_back_from },
+    attempt,
+    attempts: cell.attempts + 1,
+    ink: cell.ink === null || cell.ink.attempt < attempt ? emptyInk(attempt) : cell.ink,
+  };
+}
+
+function attemptFailed(cell: Cell, fact: AttemptFailed): Cell {
+  if (!isCurrent(cell, fact.attempt) || cell.state.type !== 'Writing') return cell;
+  if (fact.retry_at_ms === null) return cell; // `CellFailed` follows and says why.
+  const { attempt, kind, message, retry_at_ms, model, next_model } = fact;
+  return {
+    ...cell,
+    state: { type: 'Retrying', attempt, since_ms: fact.at_ms, kind, message, retry_at_ms, model, next_model },
+  };
+}
+
+function attemptCancelled(cell: Cell, fact: AttemptCancelled): Cell {
+  if (jobOf(fact.attempt) !== cell.job || fact.attempt < cell.attempt) return cell;
+  const goesBack = fact.reason === 'writer_stopping' || fact.reason === 'bus_lost';
+  switch (cell.state.type) {
+    case 'Cancelled':
+      return { ...cell, state: { ...cell.state, closed_at_ms: fact.closed_at_ms } };
+    case 'Writing':
+    case 'Retrying':
+      // Its job goes back to the queue for another writer.
+      return goesBack ? { ...cell, state: { type: 'Queued', since_ms: fact.at_ms, lane: 'interactive' } } : cell;
+    default:
+      return cell;
+  }
+}
+
+function completed(cell: Cell, fact: CellCompleted): Cell {
+  if (!isCurrent(cell, fact.attempt) || fact.revision !== cell.revision) return cell;
+  const { type: _type, cell: _cell, ...completion } = fact;
+  return {
+    ...dried(cell, cell.job),
+    state: { type: 'Completed', at_ms: fact.at_ms },
+    attempt: fact.attempt,
+    completed: { ...completion, input_digest: cell.input_digest },
+  };
+}
+
+function failed(cell: Cell, fact: CellFailed): Cell {
+  if (fact.job !== cell.job || cell.state.type === 'Completed' || cell.state.type === 'Cancelled') return cell;
+  return { ...cell, state: { type: 'Failed', at_ms: fact.at_ms, kind: fact.kind, message: fact.message } };
+}
+
+/** What was queued and not begun is not wanted any more. */
+function unqueued(cell: Cell): Cell {
+  return cell.state.type === 'Queued' ? { ...cell, state: { type: 'Waiting' } } : cell;
+}
+
+function cutOff(cell: Cell, at_ms: number): Cell {
+  if (cell.state.type !== 'Writing' && cell.state.type !== 'Retrying') return cell;
+  const { attempt } = cell.state;
+  return { ...cell, state: { type: 'Cancelled', attempt, at_ms, reason: 'stopped', closed_at_ms: null } };
+}
+
+/** After a resume, all that is not finished waits to be queued anew. */
+function awaiting(cell: Cell): Cell {
+  const rests = cell.state.type === 'Completed' || cell.state.type === 'Waiting';
+  return rests ? cell : { ...cell, state: { type: 'Waiting' } };
+}
+
+// -- One cell, by ink ----------------------------------------------------------------------------------------------------
+
+/** How many code points an ink's text has: counted once, then kept up to date, because it grows with every token. */
+const lengths = new WeakMap<Ink, number>();
+
+function lengthOf(ink: Ink): number {
+  const known = lengths.get(ink);
+  if (known !== undefined) return known;
+  const length = codePoints(ink.text);
+  lengths.set(ink, length);
+  return length;
+}
+
+function emptyInk(attempt: number): Ink {
+  return { attempt, text: '', ahead: [] };
+}
+
+function inked(cell: Cell, event: TextAppended): Cell {
+  if (jobOf(event.attempt) <= cell.ink_dry) return cell;
+  let now = cell.ink;
+  if (now !== null && event.attempt < now.attempt) return cell;
+  if (now === null || event.attempt > now.attempt) now = emptyInk(event.attempt);
+  const after = appended(now, event.offset, event.text);
+  return after === cell.ink ? cell : { ...cell, ink: after };
+}
+
+function appended(ink: Ink, offset: number, piece: string): Ink {
+  let length = lengthOf(ink);
+  if (offset > length) return keptAhead(ink, [offset, piece]);
+  const fresh = fromCodePoint(piece, length - offset);
+  if (fresh === '') return ink;
+  let text = ink.text + fresh;
+  length += codePoints(fresh);
+  const left: Piece[] = [];
+  for (const early of ink.ahead) {
+    if (early[0] > length) {
+      left.push(early);
+      continue;
+    }
+    const more = fromCodePoint(early[1], length - early[0]);
+    text += more;
+    length += codePoints(more);
+  }
+  const after: Ink = { attempt: ink.attempt, text, ahead: left };
+  lengths.set(after, length);
+  return after;
+}
+
+function keptAhead(ink: Ink, piece: Piece): Ink {
+  const isKnown = ink.ahead.some((early) => early[0] === piece[0] && early[1] === piece[1]);
+  if (isKnown || ink.ahead.length >= PIECES_AHEAD_MAX) return ink;
+  const ahead = [...ink.ahead, piece].sort((a, b) => a[0] - b[0] || compareCodePoints(a[1], b[1]));
+  return { ...ink, ahead };
+}
+
+/** The ink of jobs up to this one is over: the completion has the whole text. */
+function dried(cell: Cell, job: number): Cell {
+  const ink = cell.ink !== null && jobOf(cell.ink.attempt) <= job ? null : cell.ink;
+  return { ...cell, ink, ink_dry: Math.max(cell.ink_dry, job) };
+}
+
+// -- Mappings that are never changed in place ----------------------------------------------------------------------------
+
+/** What a mapping itself has: a section may be called `constructor`. */
+export function own<Value>(mapping: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(mapping, key) ? mapping[key] : undefined;
+}
+
+function callKey(cell: string, attempt: number, call: number): string {
+  return `${cell}/${attempt}/${call}`;
+}
+
+export function emptyCell(id: string): Cell {
+  return {
+    id,
+    state: { type: 'Waiting' },
+    revision: 0,
+    input_digest: '',
+    job: 0,
+    attempt: 0,
+    attempts: 0,
+    ink: null,
+    ink_dry: 0,
+    completed: null,
+  };
+}
+
+function withCell(document: Document, cell: Cell): Document {
+  return { ...document, cells: { ...document.cells, [cell.id]: cell } };
+}
+
+function changeCell(document: Document, id: string, change: (cell: Cell) => Cell): Document {
+  const cell = own(document.cells, id) ?? emptyCell(id);
+  const after = change(cell);
+  return after === cell ? document : withCell(document, after);
+}
+
+function eachCell(document: Document, change: (cell: Cell) => Cell): Document {
+  return {
+    ...document,
+    cells: Object.fromEntries(Object.entries(document.cells).map(([id, cell]) => [id, change(cell)])),
+  };
+}

@@ -1,0 +1,411 @@
+/** The values, events and folded document of `schemas/`, as their JSON stands on the bus and in the snapshot.
+ *
+ * Twins of `schemas/values.py`, `schemas/events.py`, `schemas/document.py` and `schemas/passages.py`: one name, everywhere.
+ * Times are milliseconds since the Unix epoch, offsets of text are Unicode code points, money is US dollars.
+ */
+
+// -- Values --------------------------------------------------------------------------------------------------------------
+
+export type Lane = 'interactive' | 'batch';
+export type CancelReason = 'stopped' | 'superseded' | 'writer_stopping' | 'bus_lost';
+export type PauseReason = 'stop_asked' | 'last_viewer_left' | 'budget_spent';
+export type CallOutcome = 'finished' | 'failed' | 'cancelled' | 'lost_race';
+export type ErrorKind =
+  | 'rate_limited'
+  | 'overloaded'
+  | 'server_error'
+  | 'connection'
+  | 'cut'
+  | 'stalled'
+  | 'slow_start'
+  | 'garbled'
+  | 'refused'
+  | 'bad_answer'
+  | 'repetition'
+  | 'too_long'
+  | 'context_length'
+  | 'unauthorized'
+  | 'bad_request'
+  | 'model_unknown'
+  | 'deadline'
+  | 'budget'
+  | 'poison'
+  | 'no_model'
+  | 'bad_source'
+  | 'bad_outline';
+
+export interface Policy {
+  model: string | null;
+  on_last_viewer_left: 'pause' | 'finish_running' | 'continue';
+  grace_ms: number | 'never';
+  deadline_s: number;
+  budget: number | null;
+}
+
+export interface Column {
+  id: string;
+  heading: string;
+  instructions: string;
+  format: 'text' | 'number' | 'yes_no' | 'date' | 'one_of';
+  options: readonly string[];
+}
+
+export interface Section {
+  id: string;
+  heading: string;
+  instructions: string;
+  depends_on: readonly string[];
+  columns: readonly Column[];
+}
+
+export interface SourceGiven {
+  id: string;
+  name: string;
+  media_type: string;
+  size_bytes: number;
+  digest: string;
+}
+
+export interface Citation {
+  start: number;
+  end: number;
+  source: string;
+  passage: number;
+  quote: string;
+  verified: boolean;
+}
+
+export interface Passage {
+  number: number;
+  start: number;
+  end: number;
+  text: string;
+  page: number | null;
+  heading: string;
+}
+
+export interface Passages {
+  source: string;
+  name: string;
+  passages: readonly Passage[];
+}
+
+// -- Facts ---------------------------------------------------------------------------------------------------------------
+
+interface FactBase<Type extends string> {
+  type: Type;
+  at_ms: number;
+}
+
+interface Reservation {
+  model: string;
+  tokens_in_max: number;
+  tokens_out_max: number;
+  cost_max: number;
+}
+
+export interface DocumentCreated extends FactBase<'DocumentCreated'> {
+  title: string;
+  brief: string;
+  policy: Policy;
+  sources: readonly SourceGiven[];
+  outline: readonly Section[];
+}
+
+export interface SourceIngested extends FactBase<'SourceIngested'> {
+  source: string;
+  digest: string;
+  passages: number;
+  characters: number;
+  pages: number;
+}
+
+export interface SourceFailed extends FactBase<'SourceFailed'> {
+  source: string;
+  message: string;
+  kind: ErrorKind;
+}
+
+export interface OutlinePlanned extends FactBase<'OutlinePlanned'> {
+  attempt: number;
+  sections: readonly Section[];
+  title: string;
+}
+
+export interface LastViewerLeft extends FactBase<'LastViewerLeft'> {
+  pauses_at_ms: number | null;
+}
+
+export type ViewerReturned = FactBase<'ViewerReturned'>;
+
+export interface DocumentPaused extends FactBase<'DocumentPaused'> {
+  reason: PauseReason;
+  asked_at_ms: number;
+}
+
+export type DocumentResumed = FactBase<'DocumentResumed'>;
+
+export interface DocumentCompleted extends FactBase<'DocumentCompleted'> {
+  cells_completed: number;
+  cells_failed: number;
+}
+
+export interface DocumentFailed extends FactBase<'DocumentFailed'> {
+  kind: ErrorKind;
+  message: string;
+}
+
+export interface CellQueued extends FactBase<'CellQueued'> {
+  cell: string;
+  revision: number;
+  job: number;
+  input_digest: string;
+  lane: Lane;
+  deadline_ms: number;
+}
+
+export interface AttemptStarted extends FactBase<'AttemptStarted'>, Reservation {
+  cell: string;
+  attempt: number;
+  writer: string;
+}
+
+export interface CallReserved extends FactBase<'CallReserved'>, Reservation {
+  cell: string;
+  attempt: number;
+  call: number;
+}
+
+export interface CallSettled extends FactBase<'CallSettled'> {
+  cell: string;
+  attempt: number;
+  call: number;
+  model: string;
+  outcome: CallOutcome;
+  tokens_in: number;
+  tokens_out: number;
+  cost: number;
+  exact: boolean;
+  duration_ms: number;
+  first_token_ms: number | null;
+}
+
+export interface AttemptFailed extends FactBase<'AttemptFailed'> {
+  cell: string;
+  attempt: number;
+  kind: ErrorKind;
+  message: string;
+  model: string;
+  retry_at_ms: number | null;
+  next_model: string;
+}
+
+export interface AttemptCancelled extends FactBase<'AttemptCancelled'> {
+  cell: string;
+  attempt: number;
+  reason: CancelReason;
+  asked_at_ms: number;
+  closed_at_ms: number;
+  calls_closed: number;
+  characters: number;
+  tokens_saved: number;
+}
+
+export interface CellCompleted extends FactBase<'CellCompleted'> {
+  cell: string;
+  revision: number;
+  attempt: number;
+  text: string;
+  output_digest: string;
+  model: string;
+  citations: readonly Citation[];
+  cut: ErrorKind | null;
+  cached: boolean;
+  tokens_out: number;
+  cost: number;
+  first_token_ms: number | null;
+  duration_ms: number;
+}
+
+export interface CellFailed extends FactBase<'CellFailed'> {
+  cell: string;
+  revision: number;
+  job: number;
+  kind: ErrorKind;
+  message: string;
+}
+
+export type Fact =
+  | DocumentCreated
+  | SourceIngested
+  | SourceFailed
+  | OutlinePlanned
+  | LastViewerLeft
+  | ViewerReturned
+  | DocumentPaused
+  | DocumentResumed
+  | DocumentCompleted
+  | DocumentFailed
+  | CellQueued
+  | AttemptStarted
+  | CallReserved
+  | CallSettled
+  | AttemptFailed
+  | AttemptCancelled
+  | CellCompleted
+  | CellFailed;
+
+export interface TextAppended {
+  type: 'TextAppended';
+  cell: string;
+  attempt: number;
+  offset: number;
+  text: string;
+}
+
+// -- The folded document -------------------------------------------------------------------------------------------------
+
+export interface Waiting {
+  type: 'Waiting';
+}
+
+export interface Queued {
+  type: 'Queued';
+  since_ms: number;
+  lane: Lane;
+}
+
+export interface Writing {
+  type: 'Writing';
+  attempt: number;
+  since_ms: number;
+  model: string;
+  writer: string;
+  fell_back_from: string;
+}
+
+export interface Retrying {
+  type: 'Retrying';
+  attempt: number;
+  since_ms: number;
+  kind: ErrorKind;
+  message: string;
+  retry_at_ms: number;
+  model: string;
+  next_model: string;
+}
+
+export interface Completed {
+  type: 'Completed';
+  at_ms: number;
+}
+
+export interface Failed {
+  type: 'Failed';
+  at_ms: number;
+  kind: ErrorKind;
+  message: string;
+}
+
+export interface Cancelled {
+  type: 'Cancelled';
+  attempt: number;
+  at_ms: number;
+  reason: CancelReason;
+  closed_at_ms: number | null;
+}
+
+export type CellState = Waiting | Queued | Writing | Retrying | Completed | Failed | Cancelled;
+
+/** Ink that came before the text it follows on: offset, text. */
+export type Piece = readonly [number, string];
+
+export interface Ink {
+  attempt: number;
+  text: string;
+  ahead: readonly Piece[];
+}
+
+export interface Completion {
+  revision: number;
+  attempt: number;
+  at_ms: number;
+  text: string;
+  input_digest: string;
+  output_digest: string;
+  model: string;
+  citations: readonly Citation[];
+  cut: ErrorKind | null;
+  cached: boolean;
+  tokens_out: number;
+  cost: number;
+  first_token_ms: number | null;
+  duration_ms: number;
+}
+
+export interface Cell {
+  id: string;
+  state: CellState;
+  revision: number;
+  input_digest: string;
+  job: number;
+  attempt: number;
+  attempts: number;
+  ink: Ink | null;
+  ink_dry: number;
+  completed: Completion | null;
+}
+
+export interface Source {
+  given: SourceGiven;
+  digest: string | null;
+  passages: number;
+  characters: number;
+  pages: number;
+  failure: string | null;
+}
+
+export type RunState =
+  | { type: 'Running'; since_ms: number; deadline_ms: number }
+  | { type: 'Paused'; reason: PauseReason; asked_at_ms: number; at_ms: number; ran_ms: number }
+  | { type: 'Done'; at_ms: number }
+  | { type: 'Abandoned'; at_ms: number; kind: ErrorKind; message: string };
+
+export interface StopReceipt {
+  asked_at_ms: number;
+  closed_at_ms: number;
+  calls_closed: number;
+  attempts: number;
+  tokens_saved: number;
+}
+
+export interface Ledger {
+  calls: number;
+  calls_failed: number;
+  calls_cancelled: number;
+  calls_lost_race: number;
+  tokens_in: number;
+  tokens_out: number;
+  cost: number;
+  cost_estimated: number;
+  cost_lost: number;
+  tokens_saved: number;
+}
+
+export interface Document {
+  id: string;
+  title: string;
+  brief: string;
+  policy: Policy;
+  created_at_ms: number;
+  run: RunState;
+  outline: readonly Section[];
+  sources: Readonly<Record<string, Source>>;
+  cells: Readonly<Record<string, Cell>>;
+  ran_ms: number;
+  leaving: { at_ms: number; pauses_at_ms: number | null } | null;
+  stop: StopReceipt | null;
+  ledger: Ledger;
+  open_calls: Readonly<Record<string, Reservation>>;
+  sequence: number;
+}

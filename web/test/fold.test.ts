@@ -1,0 +1,76 @@
+/** The recorded logs that Python's fold passes, too: `schemas/vectors/fold*.json`. */
+
+import { describe, expect, it } from 'vitest';
+import { created, fold, foldInk } from '../src/lib/fold';
+import type { Document, Fact, TextAppended } from '../src/lib/types';
+
+interface Vector {
+  name: string;
+  document_id: string;
+  steps: ({ fact: Fact; sequence: number } | { ink: TextAppended })[];
+  document: Document;
+}
+
+const files = import.meta.glob<Vector | Vector[]>('../../schemas/vectors/*.json', { eager: true, import: 'default' });
+const vectors = Object.values(files)
+  .flat()
+  .filter((vector) => 'steps' in vector);
+
+function foldOf(vector: Vector): Document {
+  let document: Document | undefined;
+  for (const step of vector.steps) {
+    if ('ink' in step) {
+      if (document !== undefined) document = foldInk(document, step.ink);
+    } else if (document === undefined) {
+      document = created(vector.document_id, step.fact, step.sequence);
+    } else {
+      document = fold(document, step.fact, step.sequence);
+    }
+  }
+  if (document === undefined) throw new Error(`${vector.name} has no fact`);
+  return document;
+}
+
+describe('the fold agrees with its twin on every recorded log', () => {
+  it('has logs to agree on', () => expect(vectors.length).toBeGreaterThan(0));
+  it.each(vectors.map((vector) => [vector.name, vector] as const))('%s', (_name, vector) => {
+    expect(foldOf(vector)).toEqual(vector.document);
+  });
+});
+
+describe('text is counted in code points', () => {
+  const base: Document = created(
+    'd',
+    {
+      type: 'DocumentCreated',
+      at_ms: 0,
+      title: '',
+      brief: '',
+      policy: { model: null, on_last_viewer_left: 'pause', grace_ms: 0, deadline_s: 1, budget: null },
+      sources: [],
+      outline: [],
+    },
+    1,
+  );
+  const ink = (offset: number, text: string): TextAppended => ({
+    type: 'TextAppended',
+    cell: 'constructor',
+    attempt: 1_001_001,
+    offset,
+    text,
+  });
+  const textOf = (document: Document) => document.cells['constructor']?.ink?.text;
+
+  it('an astral character is one', () => {
+    const document = [ink(0, 'a🦉'), ink(2, 'b')].reduce(foldInk, base);
+    expect(textOf(document)).toBe('a🦉b');
+  });
+  it('an overlap is skipped, and early text waits', () => {
+    const document = [ink(5, 'tail'), ink(0, '🦉🦉'), ink(1, '🦉xy'), ink(4, 'z')].reduce(foldInk, base);
+    expect(textOf(document)).toBe('🦉🦉xyztail');
+  });
+  it('what changes nothing is the same object', () => {
+    const document = foldInk(base, ink(0, 'abc'));
+    expect(foldInk(document, ink(0, 'ab'))).toBe(document);
+  });
+});

@@ -1,0 +1,18 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig, loadEnv } from 'vite';
+
+export default defineConfig(({ mode }) => {
+  // The gateway serves what is built; `npm run dev` asks a running one for its data.
+  const gateway = loadEnv(mode, '.', 'SCRIPTORIUM_')['SCRIPTORIUM_URL'] ?? 'http://127.0.0.1:8000';
+  return {
+    plugins: [svelte()],
+    build: {
+      outDir: '../services/gateway/page',
+      emptyOutDir: true,
+      target: 'es2023',
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+    },
+    server: { proxy: { '/api': gateway } },
+  };
+});
