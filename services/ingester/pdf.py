@@ -14,9 +14,9 @@ from services.ingester.limits import CHARACTERS_MAX, PAGES_MAX, UnreadableError
 from services.ingester.passages import Block
 
 RUNNING_PAGES_MIN = 4
-"""From so many pages on, what stands at the top or bottom of half of them is a running title and left out."""
+"""What stands at the top, or at the bottom, of so many pages is a running title and left out."""
 FULL_LINE_SHARE = 0.75
-"""Of the page's usual line: a line below it ends its paragraph if it ends a sentence."""
+"""Of the page's usual line: below it a line was ended on purpose, and with a sentence it ends its paragraph."""
 HEADING_CHARACTERS_MAX = 120
 
 # PDFium writes a hyphen that ends a line as U+0002 or U+FFFE, and joins the line below to it.
@@ -87,16 +87,13 @@ def _lines_of_pages(pdf: pypdfium2.PdfDocument) -> Iterator[list[str]]:
 
 
 def without_running_titles(pages: Sequence[list[str]]) -> list[list[str]]:
-    """The pages without what stands at the top or bottom of half of them, numbers aside."""
-    if len(pages) < RUNNING_PAGES_MIN:
-        return [*pages]
+    """The pages without what stands at the top or bottom of several of them, numbers aside."""
     tops = Counter(_key(page[0]) for page in pages if page)
     bottoms = Counter(_key(page[-1]) for page in pages if page)
-    half = len(pages) / 2
     kept: list[list[str]] = []
     for page in pages:
-        first = 1 if page and tops[_key(page[0])] >= half else 0
-        last = len(page) - 1 if len(page) > first and bottoms[_key(page[-1])] >= half else len(page)
+        first = 1 if page and tops[_key(page[0])] >= RUNNING_PAGES_MIN else 0
+        last = len(page) - 1 if len(page) > first and bottoms[_key(page[-1])] >= RUNNING_PAGES_MIN else len(page)
         kept.append(page[first:last])
     return kept
 
@@ -107,7 +104,9 @@ def assembled(pages: Iterable[list[str]], titles: frozenset[tuple[int, str]]) ->
     blocks: list[Block] = []
     at = 0
     for index, lines in enumerate(pages):
-        for paragraph, is_title in _paragraphs(lines, {words for page, words in titles if page == index}):
+        for paragraph, is_title in _paragraphs(
+            lines, None if not titles else {words for page, words in titles if page == index}
+        ):
             pieces.append(paragraph)
             title = " ".join(paragraph.split()) if is_title else ""
             blocks.append(Block(at, at + len(paragraph), "heading" if is_title else "prose", title, index + 1))
@@ -115,10 +114,10 @@ def assembled(pages: Iterable[list[str]], titles: frozenset[tuple[int, str]]) ->
     return "\n\n".join(pieces), tuple(blocks)
 
 
-def _paragraphs(lines: list[str], titles: set[str]) -> Iterator[tuple[str, bool]]:
-    """Paragraphs of a page, each with whether it is a heading."""
+def _paragraphs(lines: list[str], titles: set[str] | None) -> Iterator[tuple[str, bool]]:
+    """Paragraphs of a page, each with whether it is a heading. `titles`: the page's bookmarks; None: there are none at all."""
     usual = sorted(map(len, lines))[len(lines) * 3 // 4] if lines else 0
-    paragraph = ""
+    paragraph, short = "", False
     for number, line in enumerate(lines):
         if _is_title(line, titles):
             if paragraph:
@@ -126,7 +125,7 @@ def _paragraphs(lines: list[str], titles: set[str]) -> Iterator[tuple[str, bool]
             yield _soft(line), True
             paragraph = ""
             continue
-        paragraph = _joined(paragraph, line)
+        paragraph = _joined(paragraph, line, "\n" if short else " ")
         short = len(line) < usual * FULL_LINE_SHARE
         following = lines[number + 1] if number + 1 < len(lines) else ""
         if (short and SENTENCE_OVER.search(line)) or LISTED.match(following) or LEADERS.search(line):
@@ -136,22 +135,22 @@ def _paragraphs(lines: list[str], titles: set[str]) -> Iterator[tuple[str, bool]
         yield paragraph, False
 
 
-def _is_title(line: str, titles: set[str]) -> bool:
+def _is_title(line: str, titles: set[str] | None) -> bool:
     if len(line) > HEADING_CHARACTERS_MAX or LEADERS.search(line):
         return False
-    return _words(line) in titles or bool(
-        NUMBERED.match(line) and not SENTENCE_OVER.search(line) and not line[-1].isdigit()
-    )
+    if titles is not None:
+        return _words(line) in titles
+    return bool(NUMBERED.match(line)) and not SENTENCE_OVER.search(line) and not line[-1].isdigit()
 
 
-def _joined(paragraph: str, line: str) -> str:
+def _joined(paragraph: str, line: str, between: str) -> str:
     """A paragraph and its next line: a word that was broken is whole again."""
     line = _soft(line)
     if not paragraph:
         return line
     if WORD_BROKEN.search(paragraph) and line[0].islower():
         return paragraph[:-1] + line
-    return f"{paragraph} {line}"
+    return paragraph + between + line
 
 
 def _soft(line: str) -> str:
