@@ -255,8 +255,8 @@ def _receipt(document: Document, fact: AttemptCancelled) -> Document:
 
 
 def _queued(cell: Cell, fact: CellQueued) -> Cell:
-    if fact.job <= cell.job:
-        return cell
+    if fact.job <= cell.job or (cell.completed is not None and fact.revision <= cell.completed.revision):
+        return cell  # A completed revision is never written again; a rewrite is a new revision.
     return replace(
         cell,
         state=Queued(since_ms=fact.at_ms, lane=fact.lane),

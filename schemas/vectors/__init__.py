@@ -1,0 +1,1 @@
+"""Recorded logs and what they fold to, for Python and TypeScript alike."""
