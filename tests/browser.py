@@ -1,0 +1,59 @@
+"""Finds a Chromium, or installs one; `python -m tests.browser` prints where it is, or fails saying what to do.
+
+Browser tests are never skipped: without a browser the test run fails here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+VARIABLE = "SCRIPTORIUM_CHROMIUM"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic")
+
+
+def found() -> str | None:
+    """The path of a Chromium on this machine: named by the environment, on PATH, or Playwright's own."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return named
+    on_path = next((path for name in NAMES if (path := shutil.which(name))), None)
+    return on_path or _playwrights()
+
+
+def _playwrights() -> str | None:
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- starting it costs a second
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() else None
+
+
+def installed() -> str | None:
+    """Install one: Debian's package where we may, else Playwright's installer."""
+    attempts: list[list[list[str]]] = []
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        attempts.append([["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]])
+    attempts.append([[sys.executable, "-m", "playwright", "install", "--with-deps", "chromium"]])
+    for commands in attempts:
+        if all(subprocess.run(command, check=False, stdout=sys.stderr).returncode == 0 for command in commands):  # noqa: S603 -- fixed commands
+            path = found()
+            if path:
+                return path
+    return None
+
+
+def main() -> None:
+    """Print the path, or fail."""
+    path = found() or installed()
+    if path is None:
+        sys.exit(f"No Chromium: install one (Debian: apt-get install chromium) or name it in {VARIABLE}.")
+    print(path)  # noqa: T201 -- its one purpose
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""The whole system, as a user starts it: `scriptorium up` on free ports with a folder of its own, ended by its id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Generator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+
+from schemas import document as documents
+from schemas.document import Document
+from schemas.events import TextAppended, decode_event
+from schemas.fold import fold, fold_ink
+
+READY_S = 90.0
+OK = 200
+CREATED = 201
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+
+
+class System:
+    """A running `scriptorium up`: the gateway's address, the simulator's, and the processes behind them."""
+
+    def __init__(self, process: subprocess.Popen[str], lines: list[str]) -> None:
+        self.process = process
+        self.lines = lines
+
+    def _address(self, word: str) -> str:
+        for line in reversed(self.lines):
+            found = ADDRESS.search(line)
+            if word in line.casefold() and found:
+                return found[0]
+        msg = f"no address of the {word} in: {self.lines}"
+        raise AssertionError(msg)
+
+    @property
+    def gateway(self) -> str:
+        """`http://127.0.0.1:PORT`."""
+        return self._address("gateway")
+
+    @property
+    def simulator(self) -> str:
+        """`http://127.0.0.1:PORT`."""
+        return self._address("simulator")
+
+    def pids(self, service: str) -> list[int]:
+        """The processes of one service (or `nats-server`) that this system started."""
+        found: list[int] = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                wanted = service if service == "nats-server" else f"services.{service}"
+                if wanted in command and self._is_mine(int(folder.name)):
+                    found.append(int(folder.name))
+        return sorted(found)
+
+    def _is_mine(self, pid: int) -> bool:
+        while pid > 1:
+            if pid == self.process.pid:
+                return True
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+            found = re.search(r"^PPid:\s+(\d+)", status, re.MULTILINE)
+            pid = int(found[1]) if found else 0
+        return False
+
+    def kill(self, service: str, number: int = 0, with_signal: int = signal.SIGKILL) -> int:
+        """Send a signal to one process of a service; returns its id."""
+        pid = self.pids(service)[number]
+        os.kill(pid, with_signal)
+        return pid
+
+
+@contextlib.contextmanager
+def running(data: Path, *arguments: str, environment: dict[str, str] | None = None) -> Generator[System]:
+    """Start it, wait until it says where it is, and end it with SIGINT."""
+    command = [sys.executable, "-m", "services.cli", "up", "--port", "0", "--data", str(data), *arguments]
+    process = subprocess.Popen(  # noqa: S603 -- our own program
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+    )
+    system = System(process, [])
+    try:
+        _read_until_ready(system)
+        yield system
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+
+
+def _read_until_ready(system: System) -> None:
+    assert system.process.stdout is not None
+    deadline = time.monotonic() + READY_S
+    buffer = ""
+    stream = system.process.stdout
+    os.set_blocking(stream.fileno(), False)
+    while time.monotonic() < deadline:
+        select.select([stream], [], [], 0.5)
+        buffer += stream.read() or ""
+        *whole, buffer = buffer.split("\n")
+        system.lines += whole
+        with contextlib.suppress(httpx2.HTTPError, AssertionError):
+            if httpx2.get(f"{system.gateway}/readyz", timeout=5, trust_env=False).status_code == OK:
+                return
+        if system.process.poll() is not None:
+            break
+    raise AssertionError("scriptorium up did not come up:\n" + "\n".join(system.lines))
+
+
+class Viewer:
+    """One reader of one document: an SSE connection that can drop and come back, and the fold of what came."""
+
+    def __init__(self, client: httpx2.AsyncClient, document: str) -> None:
+        self.client = client
+        self.id = document
+        self.document: Document | None = None
+        self.last_id: str | None = None
+        self.seen = 0
+
+    async def events(self) -> AsyncIterator[tuple[str, str]]:
+        """(type, data) of each event, folded in as it comes; leaving the loop closes the connection."""
+        headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
+        url = f"/api/documents/{self.id}/events"
+        async with self.client.stream("GET", url, headers=headers, timeout=None) as response:
+            assert response.status_code == OK
+            type_, data, id_ = "", "", None
+            async for line in response.aiter_lines():
+                match line.partition(":")[::2]:
+                    case ("event", value):
+                        type_ = value.removeprefix(" ")
+                    case ("data", value):
+                        data = value.removeprefix(" ")
+                    case ("id", value):
+                        id_ = value.removeprefix(" ")
+                    case ("", _) if not line and data:
+                        self._take(type_, data, id_)
+                        yield type_, data
+                        type_, data, id_ = "", "", None
+                    case _:
+                        pass
+
+    def _take(self, type_: str, data: str, id_: str | None) -> None:
+        self.seen += 1
+        self.last_id = id_ or self.last_id
+        if type_ == "snapshot":
+            self.document = documents.decode(data)
+        elif type_ != "CaughtUp" and self.document is not None:
+            event = decode_event(data)
+            if isinstance(event, TextAppended):
+                self.document = fold_ink(self.document, event)
+            else:
+                assert self.last_id is not None
+                self.document = fold(self.document, event, int(self.last_id.split("-")[1]))
+
+    async def until(self, *types: str) -> str:
+        """Watch until an event of one of these types; returns its data."""
+        async for type_, data in self.events():
+            if type_ in types:
+                return data
+        msg = f"the stream ended before any of {types}"
+        raise AssertionError(msg)
+
+
+async def create(client: httpx2.AsyncClient, **body: Any) -> dict[str, Any]:
+    """POST a document; the answer."""
+    response = await client.post("/api/documents", content=msgspec.json.encode(body), headers=_JSON)
+    assert response.status_code == CREATED, response.text
+    return response.json()
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def sections(number: int, *, summary: bool = True) -> dict[str, Any]:
+    """An outline of so many sections, the last one of which sums up the others."""
+    ids = [f"part-{n}" for n in range(1, number + (0 if summary else 1))]
+    outline: list[dict[str, Any]] = [
+        {"id": id_, "heading": f"Part {n}", "instructions": f"Say what the sources say about point {n}."}
+        for n, id_ in enumerate(ids, 1)
+    ]
+    if summary:
+        outline.append({"id": "summary", "heading": "Summary", "instructions": "Sum up.", "depends_on": ids})
+    return {"sections": outline}
