@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -150,6 +151,13 @@ async def test_an_answer_byte_by_byte_is_the_same_answer() -> None:
     events = await ask(behave)
     assert text(events) == "Hello you"
     assert events[-1] == Finished("stop")
+
+
+async def test_a_stream_that_a_proxy_compressed_is_read_all_the_same() -> None:
+    plain = b'data: {"choices":[{"delta":{"content":"Hello"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+    head = HEAD.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
+    assert await ask(sends(head + http_chunk(gzip.compress(plain)) + END)) == [Text("Hello"), Finished("stop")]
+    assert await ask(sends(head + http_chunk(plain) + END)) == [trouble("garbled")]
 
 
 async def test_the_second_call_uses_the_first_one_s_connection() -> None:
