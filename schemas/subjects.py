@@ -73,7 +73,7 @@ def commands_stored(partition: int) -> str:
 
 
 def job(lane: str, kind: str, document: str = "*", cell: str = "*") -> str:
-    """Work: `kind` is `write`, `plan` or `ingest`."""
+    """Work: `kind` is `write`, `plan` or `ingest`; `cell` may be a source, for `ingest`."""
     return f"job.{lane}.{kind}.{document}.{cell}"
 
 

@@ -21,6 +21,7 @@ from services.shared.bus import REQUEST_TIMEOUT_S, Bus
 
 WRONG_LAST_SEQUENCE = 10071
 BATCH = 512
+HEADER_SUBJECT = "Nats-Subject"
 APPEND_PATIENCE_S = 30.0
 RETRY_S = 0.1
 
@@ -30,6 +31,7 @@ class Stored(NamedTuple):
 
     sequence: int
     data: bytes
+    subject: str
 
 
 class ConflictError(Exception):
@@ -64,7 +66,7 @@ async def read(client: Client, stream: str, subject: str, after: int = 0) -> Asy
                     pending = headers.get("Status") == "204" and headers.get("Nats-Num-Pending", "0") != "0"
                     break
                 after = int(headers[subjects.HEADER_SEQUENCE])
-                yield Stored(after, message.data)
+                yield Stored(after, message.data, headers.get(HEADER_SUBJECT, ""))
     finally:
         await replies.unsubscribe()
 
@@ -72,7 +74,7 @@ async def read(client: Client, stream: str, subject: str, after: int = 0) -> Asy
 async def read_document(bus: Bus, document: str) -> Document | None:
     """Fold a whole log; None where there is none."""
     folded: Document | None = None
-    async for sequence, data in read(bus.client, subjects.FACTS, subjects.facts_stored(document)):
+    async for sequence, data, _ in read(bus.client, subjects.FACTS, subjects.facts_stored(document)):
         fact = decode_fact(data)
         folded = created(document, fact, sequence) if folded is None else fold(folded, fact, sequence)
     return folded
@@ -116,7 +118,7 @@ async def _last(bus: Bus, document: str) -> Stored | None:
     headers = message.headers or {}
     if headers.get("Status"):
         return None
-    return Stored(int(headers[subjects.HEADER_SEQUENCE]), message.data)
+    return Stored(int(headers[subjects.HEADER_SEQUENCE]), message.data, headers.get(HEADER_SUBJECT, ""))
 
 
 def _sequence_in(error: APIError) -> int:

@@ -116,7 +116,7 @@ class Tail:
         while True:
             try:
                 await self._refresh_epoch()
-                async for sequence, data in read(
+                async for sequence, data, _ in read(
                     self._bus.client, self._subject.stream, self._subject.stored, self.last
                 ):
                     self._advance(sequence, data)

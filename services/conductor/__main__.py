@@ -1,0 +1,5 @@
+"""`python -m services.conductor`."""
+
+from services.conductor.main import main
+
+main()
