@@ -12,7 +12,7 @@ from services.ingester.charset import decoded
 
 HEAD_BYTES = 4_096
 DECLARED: Final = re.compile(rb"<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-XML_DECLARATION: Final = re.compile(r"\s*<\?xml[^>]*\?>")
+XML_DECLARATION: Final = re.compile(r"\A\s*<\?xml[^>]*\?>")
 INVISIBLE: Final = frozenset({"script", "style", "noscript", "template", "svg", "head", "iframe"})
 INLINE: Final = frozenset(
     {"a", "abbr", "b", "bdi", "cite", "code", "dfn", "em", "i", "kbd", "mark", "q", "s", "samp", "small", "span"}

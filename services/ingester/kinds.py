@@ -16,7 +16,8 @@ PDF_WITHIN_BYTES = 1_024
 """Readers accept that much before `%PDF-` (ISO 32000-1, implementation note 13)."""
 CONTROLS_SHARE_MAX = 0.02
 LOOKS_LIKE_HTML: Final = re.compile(
-    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 MARKDOWN_NAMES: Final = (".md", ".markdown", ".mdown", ".mkd")
 HTML_NAMES: Final = (".html", ".htm", ".xhtml")

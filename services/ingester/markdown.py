@@ -11,6 +11,7 @@ from markdown_it.token import Token
 from services.ingester.passages import Block, Kind
 
 NESTING_MAX = 50
+TITLE_CHARACTERS_MAX = 300
 LINE: Final = re.compile(r"\r\n|\r|\n")
 FRONT_MATTER: Final = re.compile(r"---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 LINK: Final = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
@@ -45,7 +46,7 @@ def blocks_of_markdown(text: str) -> tuple[Block, ...]:
 
 def title_of(markup: str) -> str:
     """A heading's words without their markup."""
-    return " ".join(MARKUP.sub("", LINK.sub(r"\1", markup)).split())
+    return " ".join(MARKUP.sub("", LINK.sub(r"\1", markup[:TITLE_CHARACTERS_MAX])).split())
 
 
 def _wanted(token: Token) -> bool:

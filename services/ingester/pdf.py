@@ -21,7 +21,7 @@ HEADING_CHARACTERS_MAX = 120
 
 # PDFium writes a hyphen that ends a line as U+0002 or U+FFFE, and joins the line below to it.
 HYPHEN: Final = re.compile("[\u0002\ufffe\u00ad](?:\r\n|\n)?")
-WORD_BROKEN: Final = re.compile(r"[^\W\d_]{2,}[-\u2010]\Z")
+WORD_BROKEN: Final = re.compile(r"[^\W\d_][-\u2010]\Z")
 SENTENCE_OVER: Final = re.compile(r"[.!?:;…][\"'”’)\]]*\Z")  # noqa: RUF001 -- a closing quotation mark
 LISTED: Final = re.compile(r"(?:[•‣▪–*-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s")  # noqa: RUF001 -- a dash before an item
 NUMBERED: Final = re.compile(
@@ -148,7 +148,7 @@ def _joined(paragraph: str, line: str, between: str) -> str:
     line = _soft(line)
     if not paragraph:
         return line
-    if WORD_BROKEN.search(paragraph) and line[0].islower():
+    if WORD_BROKEN.search(paragraph[-2:]) and line[0].islower():
         return paragraph[:-1] + line
     return paragraph + between + line
 

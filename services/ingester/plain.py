@@ -8,7 +8,7 @@ from typing import Final
 from services.ingester.passages import Block
 
 HEADING_CHARACTERS_MAX = 100
-PARAGRAPH: Final = re.compile(r"[^\S\r\n\f]*\S[^\r\n\f]*(?:(?:\r\n|\r|\n)[^\S\r\n\f]*\S[^\r\n\f]*)*")
+PARAGRAPH: Final = re.compile(r"\S[^\r\n\f]*(?:(?:\r\n|\r|\n)[^\S\r\n\f]*\S[^\r\n\f]*)*")
 """Lines that are not blank, one below the other."""
 NUMBERED: Final = re.compile(
     r"(?:(?:chapter|section|part|appendix)\s+)?(?:\d+|[A-Z]|[IVX]+)(?:\.\d+)*[.:]?\s+[^\W\d_]", re.IGNORECASE

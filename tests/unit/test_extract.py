@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -93,6 +94,25 @@ def test_what_cannot_be_read_says_why(data: bytes, name: str, reason: str) -> No
 def test_a_text_beyond_the_limit_is_refused() -> None:
     with pytest.raises(UnreadableError, match="5,000,000 are the most"):
         text_of(b"word " * (limits.CHARACTERS_MAX // 5 + 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " " * 200_000 + "x",
+        "# " + "[" * 200_000,
+        "> " * 100_000 + "x",
+        "<!---->" * 30_000,
+        "- x\n" * 20_000,
+        '."' * 100_000,
+    ],
+    ids=["spaces", "brackets", "quotes", "comments", "items", "closers"],
+)
+def test_no_text_keeps_a_reader_busy_for_long(text: str) -> None:
+    began = perf_counter()
+    for media_type in ("text/plain", "text/markdown"):
+        assert isinstance(read(Given(source="s1", name="x", media_type=media_type, data=text.encode())), Read)
+    assert perf_counter() - began < 10  # Measured: 0.1 to 0.7 s. Quadratic work would take minutes.
 
 
 # -- Web pages ---------------------------------------------------------------------------------------------------------
