@@ -1,0 +1,109 @@
+/** The gateway's HTTP face, as far as the page uses it. An answer that is no success is a `Problem` (RFC 9457). */
+
+import type { Passages, Policy } from './types';
+
+export class Problem extends Error {
+  readonly status: number;
+  readonly fields: readonly string[];
+
+  constructor(status: number, message: string, fields: readonly string[] = []) {
+    super(message);
+    this.status = status;
+    this.fields = fields;
+  }
+}
+
+export interface OutlineGiven {
+  id: string;
+  heading: string;
+  instructions: string;
+  depends_on: string[];
+}
+
+export type SourceOffered = { name: string; text: string } | { upload: string };
+
+export interface DocumentAsked {
+  brief: string;
+  sources: SourceOffered[];
+  outline?: { sections: OutlineGiven[] };
+  policy?: Partial<Policy>;
+}
+
+export interface DocumentMade {
+  id: string;
+  url: string;
+}
+
+export interface Demo {
+  name: string;
+  title: string;
+  description: string;
+  sections: number;
+  sources: number;
+}
+
+interface ProblemBody {
+  title?: string;
+  detail?: string;
+  errors?: { field?: string; pointer?: string; detail?: string; message?: string }[];
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  const isJson = response.headers.get('Content-Type')?.includes('json') ?? false;
+  const body: ProblemBody = isJson ? ((await response.json()) as ProblemBody) : {};
+  const fields = (body.errors ?? []).map((error) => error.detail ?? error.message ?? error.field ?? error.pointer ?? '');
+  return new Problem(response.status, body.detail ?? body.title ?? `${response.status} ${response.statusText}`, fields);
+}
+
+async function asked(path: string, init?: RequestInit): Promise<Response> {
+  const response = await fetch(path, init);
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+async function json<Answer>(path: string, init?: RequestInit): Promise<Answer> {
+  return (await asked(path, init)).json() as Promise<Answer>;
+}
+
+function posted(body: unknown): RequestInit {
+  return { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
+}
+
+const pathOf = (documentId: string) => `/api/documents/${encodeURIComponent(documentId)}`;
+
+export const eventsPath = (documentId: string) => `${pathOf(documentId)}/events`;
+
+export function createDocument(body: DocumentAsked, idempotencyKey: string): Promise<DocumentMade> {
+  const init = posted(body);
+  return json('/api/documents', { ...init, headers: { ...init.headers, 'Idempotency-Key': idempotencyKey } });
+}
+
+export async function upload(file: File): Promise<string> {
+  const headers = { 'Content-Type': file.type || 'application/octet-stream' };
+  const path = `/api/uploads?name=${encodeURIComponent(file.name)}`;
+  return (await json<{ upload: string }>(path, { method: 'POST', headers, body: file })).upload;
+}
+
+export async function demos(): Promise<Demo[]> {
+  return (await json<{ demos: Demo[] }>('/api/demo')).demos;
+}
+
+export function startDemo(name: string): Promise<DocumentMade> {
+  return json('/api/demo', posted({ name }));
+}
+
+export async function stopDocument(documentId: string): Promise<void> {
+  await asked(`${pathOf(documentId)}/stop`, { method: 'POST' });
+}
+
+export async function resumeDocument(documentId: string): Promise<void> {
+  await asked(`${pathOf(documentId)}/resume`, { method: 'POST' });
+}
+
+export function passagesOf(documentId: string, source: string): Promise<Passages> {
+  return json(`${pathOf(documentId)}/sources/${encodeURIComponent(source)}/passages`);
+}
+
+export async function markdownOf(documentId: string): Promise<Blob> {
+  return (await asked(pathOf(documentId), { headers: { Accept: 'text/markdown' } })).blob();
+}
