@@ -13,3 +13,8 @@ def now_ms() -> int:
 def monotonic_ms() -> float:
     """A clock that never jumps, milliseconds: for measuring how long something took."""
     return time.perf_counter_ns() / 1_000_000
+
+
+def now_exact_ms() -> float:
+    """Wall clock with fractions of a millisecond: for comparing what two processes on one machine saw."""
+    return time.time_ns() / 1_000_000

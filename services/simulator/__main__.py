@@ -1,0 +1,39 @@
+"""`python -m services.simulator`: the simulator by itself."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+import uvloop
+
+from services.shared.settings import Settings
+from services.simulator.main import serve
+
+
+def main(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = None,
+    seed: Annotated[int | None, typer.Option(help="All that is drawn is drawn from it.")] = None,
+    bus: Annotated[bool, typer.Option(help="Take turns of the dials from NATS too.")] = False,
+) -> None:
+    """Answer model calls from the sources in their prompts, and misbehave on request."""
+    logging.basicConfig(level=logging.INFO)
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    settings = Settings()
+    given = {"host": host, "port": port, "seed": seed}
+    simulator = settings.simulator.model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+    uvloop.run(
+        serve(
+            simulator,
+            settings.bus if bus else None,
+            lambda address: typer.echo(f"simulator listening on {address}"),
+        )
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
