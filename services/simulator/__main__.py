@@ -16,7 +16,9 @@ def main(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = None,
     seed: Annotated[int | None, typer.Option(help="All that is drawn is drawn from it.")] = None,
-    bus: Annotated[bool, typer.Option(help="Take turns of the dials from NATS too.")] = False,
+    bus: Annotated[
+        bool | None, typer.Option(help="Let the dials be turned over NATS too; without it, where a bus is configured.")
+    ] = None,
 ) -> None:
     """Answer model calls from the sources in their prompts, and misbehave on request."""
     logging.basicConfig(level=logging.INFO)
@@ -26,10 +28,11 @@ def main(
     simulator = settings.simulator.model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
+    with_bus = "bus" in settings.model_fields_set if bus is None else bus
     uvloop.run(
         serve(
             simulator,
-            settings.bus if bus else None,
+            settings.bus if with_bus else None,
             lambda address: typer.echo(f"simulator listening on {address}"),
         )
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from services.simulator.faces import Head, NotAQuestionError, Question, counted, encode
+from services.simulator.faces import Head, NotAQuestionError, ProtocolName, Question, counted, encode
 from services.simulator.openai_face import Message, Part
 from services.simulator.schedule import EndReason, Usage
 
@@ -37,10 +37,9 @@ class MessagesRequest(msgspec.Struct, frozen=True):
 class Anthropic:
     """The protocol."""
 
-    name: Final = "anthropic"
-    id_prefix: str = "msg_"
-
     def __init__(self) -> None:
+        self.name: ProtocolName = "anthropic"
+        self.id_prefix = "msg_"
         self._decoder = msgspec.json.Decoder(MessagesRequest)
 
     def read(self, body: bytes) -> Question:

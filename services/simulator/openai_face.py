@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from services.simulator.faces import Head, NotAQuestionError, Question, counted, encode
+from services.simulator.faces import Head, NotAQuestionError, ProtocolName, Question, counted, encode
 from services.simulator.json_schema import Schema
 from services.simulator.schedule import EndReason, Usage
 
@@ -80,10 +80,9 @@ class ChatRequest(msgspec.Struct, frozen=True):
 class OpenAI:
     """The protocol."""
 
-    name: Final = "openai"
-    id_prefix: str = "chatcmpl-"
-
     def __init__(self) -> None:
+        self.name: ProtocolName = "openai"
+        self.id_prefix = "chatcmpl-"
         self._decoder = msgspec.json.Decoder(ChatRequest)
 
     def read(self, body: bytes) -> Question:
