@@ -13,9 +13,10 @@ const MARKER = new RegExp(
   'gu',
 );
 
-/** The beginning of a marker whose end has not come yet, at the end of a text. */
+/** Every proper beginning of a marker, and nothing else. */
 const UNFINISHED = new RegExp(
-  `\\[(?:\\[(?:[a-z0-9][a-z0-9_-]{0,63}(?::(?:[1-9][0-9]{0,6}(?:${SPACE}+"[^"\\[\\]]{0,600}"?)?${SPACE}*\\]?)?)?)?)?$`,
+  `^\\[(?:\\[(?:[a-z0-9][a-z0-9_-]{0,63}(?::(?:[1-9][0-9]{0,6}` +
+    `(?:${SPACE}*\\]?|${SPACE}+"[^"\\[\\]]{0,600}(?:"${SPACE}*\\]?)?))?)?)?)?$`,
   'u',
 );
 
@@ -23,6 +24,7 @@ const UNFINISHED = new RegExp(
 export interface Marker {
   start: number;
   end: number;
+  raw: string;
   source: string;
   passage: number;
   quote: string;
@@ -32,25 +34,26 @@ export function markersOf(text: string): Marker[] {
   return Array.from(text.matchAll(MARKER), (match) => ({
     start: match.index,
     end: match.index + match[0].length,
+    raw: match[0],
     source: match[1] ?? '',
     passage: Number(match[2]),
     quote: match[3] ?? '',
   }));
 }
 
-/** A text without the marker that is just being written at its end. */
-export function withoutUnfinished(text: string): string {
-  const window = Math.max(text.length - 1_300, 0);
-  const tail = text.slice(window);
-  const match = UNFINISHED.exec(tail);
-  return match === null ? text : text.slice(0, window + match.index);
+/** A text that is still being written, without a marker that has begun at its end and may yet become one. */
+export function visible(text: string): string {
+  let at = text.lastIndexOf('[');
+  if (at < 0) return text;
+  if (at > 0 && text[at - 1] === '[') at--;
+  return UNFINISHED.test(text.slice(at)) ? text.slice(0, at) : text;
 }
 
 const TYPOGRAPHY: readonly (readonly [RegExp, string])[] = [
   [/[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"]/g, "'"],
   [/[\u2010\u2011\u2013\u2014\u2212]/g, '-'],
   [/\u2026/g, '...'],
-  [/[\u00ad\u200b]/g, ''],
+  [/[\u00ad\u200b*`]/g, ''],
 ];
 
 function foldedLetter(letter: string): string {

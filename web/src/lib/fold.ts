@@ -236,7 +236,9 @@ function receipt(document: Document, fact: AttemptCancelled): Document {
 // -- One cell, by facts --------------------------------------------------------------------------------------------------
 
 function queued(cell: Cell, fact: CellQueued): Cell {
-  if (fact.job <= cell.job) return cell;
+  // A completed revision is never written again; a rewrite is a new revision.
+  const isWritten = cell.completed !== null && fact.revision <= cell.completed.revision;
+  if (fact.job <= cell.job || isWritten) return cell;
   return {
     ...cell,
     state: { type: 'Queued', since_ms: fact.at_ms, lane: fact.lane },

@@ -5,7 +5,7 @@
  */
 
 import { Lexer, type Token, type Tokens } from 'marked';
-import { markersOf, withoutUnfinished, type Marker } from './citations';
+import { markersOf, visible, type Marker } from './citations';
 
 export type { Token, Tokens };
 
@@ -65,9 +65,9 @@ export class GrowingText {
       this.#signs = '';
     }
     this.#text = text;
-    const visible = withoutUnfinished(text).replace(UNCLEAN, '');
-    const markers = markersOf(visible);
-    const signed = withSigns(visible, markers);
+    const clean = visible(text).replace(UNCLEAN, '');
+    const markers = markersOf(clean);
+    const signed = withSigns(clean, markers);
     if (!signed.startsWith(this.#signs)) {
       this.#committed = [];
       this.#committedLength = 0;
@@ -81,6 +81,19 @@ export class GrowingText {
     this.#signs = signed.slice(0, this.#committedLength);
     return { blocks: [...this.#committed, ...fresh.slice(Math.max(open, 0))], markers };
   }
+}
+
+/** A text with its markers written out again, for code, where nothing is a citation. */
+export function withMarkers(text: string, markers: readonly Marker[]): string {
+  return text.replace(CITED, (_all, index: string) => markers[Number(index)]?.raw ?? '');
+}
+
+/** A run of text cut at its citations: words, and indices into the text's markers. */
+export function citedPieces(text: string): (string | number)[] {
+  return text
+    .split(CITED)
+    .map((piece, at) => (at % 2 === 1 ? Number(piece) : unescaped(piece)))
+    .filter((piece) => piece !== '');
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0', '#39': "'" };

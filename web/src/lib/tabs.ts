@@ -5,6 +5,7 @@
  * the last id that it has itself: no gap, because it has folded everything up to there and is sent everything after.
  */
 
+import { token } from './token';
 import { EventStream, type Connection, type RawEvent, type StreamListener } from './stream';
 
 /** A document as one tab has it: enough for another to go on from. */
@@ -30,7 +31,7 @@ export class SharedStream {
   #name: string;
   #url: string;
   #listener: SharedListener;
-  #me = crypto.randomUUID();
+  #me = token();
   #channel: BroadcastChannel | null = null;
   #stream: EventStream | null = null;
   #leave: AbortController | null = null;

@@ -1,0 +1,70 @@
+/** What the reader of a document is doing: what is chosen, which panels are open. Shared by all parts of the page. */
+
+import { createContext } from 'svelte';
+import type { Marker } from './citations';
+import { Evidence } from './evidence.svelte';
+import { LiveDocument } from './live.svelte';
+
+/** A citation: the `index`th marker in a cell's text. */
+export interface Chosen {
+  cell: string;
+  index: number;
+  marker: Marker;
+}
+
+export const WIDE = '(min-width: 1200px)';
+export const NARROW = '(max-width: 899px)';
+
+export class Reader {
+  readonly live: LiveDocument;
+  readonly evidence: Evidence;
+  /** The section that keys act on. */
+  section = $state<string | null>(null);
+  /** The citation whose passage is lit. */
+  chosen = $state.raw<Chosen | null>(null);
+  /** The citation under the pointer or the focus, and its chip. */
+  pointed = $state.raw<{ chosen: Chosen; chip: HTMLElement } | null>(null);
+  source = $state<string | null>(null);
+  isOutlineOpen = $state(!matchMedia(NARROW).matches);
+  isEvidenceOpen = $state(matchMedia(WIDE).matches);
+  isHelpOpen = $state(false);
+
+  constructor(documentId: string) {
+    this.live = new LiveDocument(documentId);
+    this.evidence = new Evidence(documentId);
+  }
+
+  /** Opens the evidence at a citation's passage. */
+  cite(chosen: Chosen): void {
+    this.chosen = chosen;
+    this.openSource(chosen.marker.source);
+  }
+
+  openSource(source: string): void {
+    this.source = source;
+    this.isEvidenceOpen = true;
+    if (matchMedia(NARROW).matches) this.isOutlineOpen = false;
+  }
+
+  /** Brings a claim into view from the evidence. */
+  showClaim(chosen: Chosen): void {
+    this.chosen = chosen;
+    if (matchMedia(NARROW).matches) this.isEvidenceOpen = false;
+    const chip = document.getElementById(chipId(chosen.cell, chosen.index));
+    chip?.scrollIntoView({ block: 'center' });
+    chip?.focus({ preventScroll: true });
+  }
+
+  showSection(section: string): void {
+    this.section = section;
+    if (matchMedia(NARROW).matches) this.isOutlineOpen = false;
+    const element = document.getElementById(sectionId(section));
+    element?.scrollIntoView({ block: 'start' });
+    element?.focus({ preventScroll: true });
+  }
+}
+
+export const sectionId = (section: string) => `section-${section}`;
+export const chipId = (cell: string, index: number) => `citation-${cell}-${index}`;
+
+export const [getReader, setReader] = createContext<Reader>();

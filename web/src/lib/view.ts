@@ -1,0 +1,91 @@
+/** What a reader is shown of a folded document: states, progress, money, time. Pure. */
+
+import { emptyCell, own, PLAN_CELL } from './fold';
+import type { Cell, Document, Section } from './types';
+
+export type Shown = 'waiting' | 'queued' | 'thinking' | 'streaming' | 'retrying' | 'done' | 'failed' | 'cancelled';
+
+export function shownState(cell: Cell): Shown {
+  switch (cell.state.type) {
+    case 'Waiting':
+      return 'waiting';
+    case 'Queued':
+      return 'queued';
+    case 'Writing':
+      return cell.ink !== null && cell.ink.text !== '' ? 'streaming' : 'thinking';
+    case 'Retrying':
+      return 'retrying';
+    case 'Completed':
+      return 'done';
+    case 'Failed':
+      return 'failed';
+    case 'Cancelled':
+      return 'cancelled';
+  }
+}
+
+export function cellOf(document: Document, id: string): Cell {
+  return own(document.cells, id) ?? emptyCell(id);
+}
+
+export function planCell(document: Document): Cell {
+  return cellOf(document, PLAN_CELL);
+}
+
+/** The ids of a section's cells, rows before columns: `cells_of_section` in `schemas/cells.py`. */
+export function cellsOfSection(document: Document, section: Section): string[] {
+  if (section.columns.length === 0) return [section.id];
+  const rows = Object.keys(document.sources);
+  return rows.flatMap((row) => section.columns.map((column) => `${section.id}:${row}:${column.id}`));
+}
+
+const URGENCY: readonly Shown[] = ['failed', 'retrying', 'streaming', 'thinking', 'cancelled', 'queued', 'waiting'];
+
+/** A section's state: that of its cell, or of a table's cells the one that a reader most wants to know. */
+export function sectionState(document: Document, section: Section): Shown {
+  const states = new Set(cellsOfSection(document, section).map((id) => shownState(cellOf(document, id))));
+  return URGENCY.find((state) => states.has(state)) ?? 'done';
+}
+
+/** The running attempt's text once it has some, else the last finished revision's: `text_of` in `schemas/cells.py`. */
+export function textOf(cell: Cell): string {
+  if (cell.ink !== null && cell.ink.text !== '') return cell.ink.text;
+  return cell.completed?.text ?? '';
+}
+
+export interface Progress {
+  done: number;
+  failed: number;
+  all: number;
+}
+
+export function progressOf(document: Document): Progress {
+  const states = document.outline
+    .flatMap((section) => cellsOfSection(document, section))
+    .map((id) => cellOf(document, id).state.type);
+  return {
+    done: states.filter((state) => state === 'Completed').length,
+    failed: states.filter((state) => state === 'Failed').length,
+    all: states.length,
+  };
+}
+
+/** Milliseconds that a document has run, pauses left out. */
+export function ran_ms(document: Document, now_ms: number): number {
+  const { run } = document;
+  switch (run.type) {
+    case 'Running':
+      return document.ran_ms + Math.max(now_ms - run.since_ms, 0);
+    case 'Paused':
+      return run.ran_ms;
+    default:
+      return run.at_ms - document.created_at_ms;
+  }
+}
+
+/** The headings that a waiting section waits for. */
+export function waitsFor(document: Document, section: Section): string[] {
+  return document.outline
+    .filter((other) => section.depends_on.includes(other.id) && sectionState(document, other) !== 'done')
+    .map((other) => other.heading);
+}
