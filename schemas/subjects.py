@@ -30,6 +30,10 @@ HEADER_SEQUENCE = "Nats-Sequence"
 HEADER_LAST_SEQUENCE = "Nats-Last-Sequence"
 HEADER_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 HEADER_MESSAGE_ID = "Nats-Msg-Id"
+HEADER_TIME = "Nats-Time-Stamp"
+HEADER_BATCH = "Nats-Batch-Id"
+HEADER_BATCH_NUMBER = "Nats-Batch-Sequence"
+HEADER_BATCH_COMMIT = "Nats-Batch-Commit"
 
 SIMULATOR_CONTROL = "control.simulator"
 """Dials for the simulator, live (core NATS, request and reply)."""
@@ -172,6 +176,8 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
         kv(IDEMPOTENCY),
         kv(DOCUMENTS),
         f"{_JS}.INFO",
+        f"{_JS}.CONSUMER.INFO.{FACTS}.*",
+        f"{_JS}.CONSUMER.INFO.{JOBS}.*",
         *_stream_read(FACTS, INK),
         *_bucket_read(VIEWERS, ACCESS, IDEMPOTENCY, DOCUMENTS, SNAPSHOTS),
         *_objects_write(),

@@ -1,0 +1,147 @@
+"""Makes a document of a request: sources first, the key's digest next, the first fact last, so that nothing half-made shows."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import mimetypes
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
+
+from schemas import subjects
+from schemas.events import DocumentCreated
+from schemas.outline import check_outline
+from schemas.requests import CreateDocument, SourceWanted
+from schemas.values import SOURCE_BYTES_MAX, SourceGiven
+from services.gateway.access import Access, new_id, new_key
+from services.gateway.problems import FieldError, Problem
+from services.shared.bus import Bus
+from services.shared.clock import now_ms
+from services.shared.log import ConflictError, append
+from services.shared.sources import SourceStore
+
+UPLOADS = "uploads"
+SECRET = "idempotency-secret"  # noqa: S105 -- the name of one, not one
+
+
+class Made(NamedTuple):
+    """The right to read, and the right to change."""
+
+    id: str
+    key: str
+
+
+class Creating:
+    """What it takes to make one."""
+
+    def __init__(self, bus: Bus, access: Access, store: SourceStore, idempotency: KeyValue) -> None:
+        self._bus = bus
+        self._access = access
+        self._store = store
+        self._idempotency = idempotency
+
+    async def create(self, wanted: CreateDocument, body: bytes, idempotency_key: str | None = None) -> Made:
+        """Problem 422 names what cannot be. The same `idempotency_key` with the same body is the same document."""
+        _check(wanted)
+        made = Made(new_id(), new_key())
+        if idempotency_key:
+            made = await self._repeatable(idempotency_key, body)
+        sources: list[SourceGiven] = []
+        try:
+            for number, source in enumerate(wanted.sources, 1):
+                sources.append(await self._source(made.id, number, source))
+            await self._access.grant(made.id, made.key)
+            fact = DocumentCreated(
+                at_ms=now_ms(),
+                title=wanted.title,
+                brief=wanted.brief,
+                policy=wanted.policy,
+                sources=tuple(sources),
+                outline=wanted.outline.sections if wanted.outline is not None else (),
+            )
+            await append(self._bus, made.id, fact, expected=0)
+        except ConflictError:
+            return made  # An earlier request with this idempotency key made it.
+        except BaseException:
+            for source in sources:
+                await self._store.delete(made.id, source.id)
+            raise
+        return made
+
+    async def upload(self, name: str, data: bytes) -> str:
+        """Keep a file until a document is made of it; its id."""
+        id_ = new_id()
+        await self._store.put_bytes(UPLOADS, id_, len(name.encode()).to_bytes(2) + name.encode() + data)
+        return id_
+
+    async def _source(self, document: str, number: int, wanted: SourceWanted) -> SourceGiven:
+        id_ = f"s{number}"
+        name, data = wanted.name, (wanted.text or "").encode()
+        if wanted.upload is not None:
+            kept = await self._store.get_bytes(UPLOADS, wanted.upload)
+            if kept is None:
+                pointer = f"/sources/{number - 1}/upload"
+                raise Problem(422, f"{pointer}: there is no such upload.", [FieldError(pointer, "no such upload")])
+            size = int.from_bytes(kept[:2])
+            name, data = wanted.name or kept[2 : 2 + size].decode(), kept[2 + size :]
+        media_type = mimetypes.guess_type(name)[0] or ("text/plain" if wanted.text is not None else "")
+        await self._store.put_bytes(document, id_, data)
+        return SourceGiven(
+            id=id_,
+            name=name or f"Source {number}",
+            media_type=media_type or "application/octet-stream",
+            size_bytes=len(data),
+            digest=hashlib.sha256(data).hexdigest(),
+        )
+
+    async def _repeatable(self, idempotency_key: str, body: bytes) -> Made:
+        """Id and key follow from the client's key and a secret of ours, so that neither has to be kept."""
+        secret = await self._secret()
+        name = hmac.new(secret, idempotency_key.encode(), hashlib.sha256).hexdigest()
+        digest = hashlib.sha256(body).hexdigest().encode()
+        try:
+            await self._idempotency.create(name, digest)
+        except KeyWrongLastSequenceError:
+            entry = await self._idempotency.get(name)
+            if entry.value != digest:
+                raise Problem(422, "This Idempotency-Key was used with another body.") from None
+        id_ = hmac.new(secret, f"id:{name}".encode(), hashlib.sha256).hexdigest()[:32]
+        return Made(id_, hmac.new(secret, f"key:{name}".encode(), hashlib.sha256).hexdigest())
+
+    async def _secret(self) -> bytes:
+        bucket = await self._bus.js.key_value(subjects.ACCESS)
+        try:
+            return (await bucket.get(SECRET)).value or b""
+        except KeyNotFoundError:
+            with contextlib.suppress(KeyWrongLastSequenceError):  # Another gateway was first.
+                await bucket.create(SECRET, new_key().encode())
+            return (await bucket.get(SECRET)).value or b""
+
+
+def _check(wanted: CreateDocument) -> None:
+    errors: list[FieldError] = []
+    if not wanted.brief.strip():
+        errors.append(FieldError("/brief", "A brief needs some words."))
+    for number, source in enumerate(wanted.sources):
+        errors += _check_source(f"/sources/{number}", source)
+    if wanted.outline is not None:
+        errors += [
+            FieldError(f"/outline/{problem.where}", problem.message)
+            for problem in check_outline(wanted.outline.sections)
+        ]
+    if errors:
+        raise Problem(422, f"{errors[0].pointer}: {errors[0].detail}", errors)
+
+
+def _check_source(pointer: str, source: SourceWanted) -> Sequence[FieldError]:
+    if source.url is not None:
+        return [FieldError(f"{pointer}/url", "Sources by URL are not supported yet: give text, or upload the file.")]
+    if (source.text is None) == (source.upload is None):
+        return [FieldError(pointer, "A source is either text or an upload.")]
+    if source.text is not None and len(source.text.encode()) > SOURCE_BYTES_MAX:
+        return [FieldError(f"{pointer}/text", f"A source may have {SOURCE_BYTES_MAX} bytes.")]
+    return []

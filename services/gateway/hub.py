@@ -1,0 +1,193 @@
+"""One document watched through this gateway: one tail of facts and one of ink, one fold, any number of viewers.
+
+Each event is framed once. Frames that arrive while the loop is busy leave as one chunk, the same bytes for every viewer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+
+from schemas import document as documents
+from schemas.document import Document
+from schemas.events import decode_fact, decode_ink
+from schemas.fold import created, fold, fold_ink
+from services.gateway.frames import Cursor, Kept, Past, frame
+from services.gateway.leases import Leases
+from services.gateway.viewer import Viewer
+from services.shared.bus import Bus
+from services.shared.tail import Tail, facts_of, ink_of
+
+LINGER_S = 5.0
+"""A hub outlives its last viewer by this, for a reload."""
+
+_TYPE = re.compile(rb'"type":"([A-Za-z]+)"')
+INK_TYPE = "TextAppended"
+
+
+class Hub:
+    """The document, and who watches it here."""
+
+    def __init__(self, bus: Bus, document: str) -> None:
+        self.id = document
+        self.document: Document | None = None
+        self.viewers: set[Viewer] = set()
+        self.skipped = 0
+        """How often a slow viewer skipped to a snapshot."""
+        self._past = Past()
+        self._pending: list[bytes] = []
+        self._facts = Tail(bus, facts_of(document), self._fact)
+        self._ink = Tail(bus, ink_of(document), self._text, on_epoch=self._epoch)
+        self._changed = asyncio.Event()
+
+    @property
+    def cursor(self) -> Cursor:
+        """How far the hub is."""
+        return Cursor(self._ink.epoch, self._facts.last, self._ink.last)
+
+    async def start(self) -> None:
+        """Facts first: ink needs a document to be folded into."""
+        await self._facts.start()
+        if self.document is not None:
+            await self._ink.start()
+
+    async def stop(self) -> None:
+        """Follow no longer; every viewer's stream ends."""
+        for viewer in tuple(self.viewers):
+            viewer.end()
+        await self._facts.stop()
+        await self._ink.stop()
+
+    def join(self, cursor: Cursor | None) -> Viewer:
+        """A viewer from its cursor on, or from a snapshot where that is not to be had."""
+        self._flush()
+        viewer = Viewer(self.snapshot)
+        frames = None if cursor is None else self._past.after(cursor, self.cursor)
+        if frames is None:
+            viewer.push(self.snapshot())
+        else:
+            caught_up = b'{"type":"CaughtUp","events":%d}' % len(frames)
+            viewer.push(b"".join([*frames, frame("CaughtUp", caught_up, self.cursor)]))
+        self.viewers.add(viewer)
+        return viewer
+
+    def snapshot(self) -> bytes:
+        """The document as it is, as an event."""
+        assert self.document is not None  # noqa: S101 -- a hub without one takes no viewers
+        return frame("snapshot", documents.encode(self.document), self.cursor)
+
+    async def changed(self) -> None:
+        """Wait for the next fact."""
+        self._changed.clear()
+        await self._changed.wait()
+
+    def _fact(self, sequence: int, data: bytes) -> None:
+        fact = decode_fact(data)
+        if self.document is None:
+            self.document = created(self.id, fact, sequence)
+        else:
+            self.document = fold(self.document, fact, sequence)
+        self._changed.set()
+        self._send(Kept(False, sequence, type(fact).__name__, data), Cursor(self._ink.epoch, sequence, self._ink.last))
+
+    def _text(self, sequence: int, data: bytes) -> None:
+        if self.document is not None:
+            self.document = fold_ink(self.document, decode_ink(data))
+        self._send(Kept(True, sequence, INK_TYPE, data), Cursor(self._ink.epoch, self._facts.last, sequence))
+
+    def _epoch(self, _epoch: int) -> None:
+        self._past.restart_ink()
+
+    def _send(self, kept: Kept, cursor: Cursor) -> None:
+        self._past.add(kept)
+        if not self.viewers:
+            return
+        if not self._pending:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._pending.append(frame(kept.event, kept.data, cursor))
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        chunk = b"".join(self._pending)
+        self._pending.clear()
+        for viewer in self.viewers:
+            self.skipped += not viewer.push(chunk)
+
+
+class Hubs:
+    """The hubs of all documents watched here. A document's lease is held as long as it has a viewer."""
+
+    def __init__(self, bus: Bus, leases: Leases) -> None:
+        self._bus = bus
+        self._leases = leases
+        self._hubs: dict[str, asyncio.Task[Hub]] = {}
+        self._users: dict[str, int] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    @property
+    def all(self) -> list[Hub]:
+        """Every hub that runs."""
+        return [task.result() for task in self._hubs.values() if task.done() and not task.cancelled()]
+
+    async def use(self, document: str) -> tuple[Hub, Callable[[], None]]:
+        """The document's hub, started; and what to call, once, when it is not needed any more."""
+        timer = self._timers.pop(document, None)
+        if timer is not None:
+            timer.cancel()
+        self._users[document] = self._users.get(document, 0) + 1
+        task = self._hubs.get(document)
+        if task is None:
+            task = self._hubs[document] = asyncio.create_task(self._started(document))
+        try:
+            hub = await asyncio.shield(task)
+        except BaseException:
+            self._unuse(document)
+            raise
+        return hub, lambda: self._unuse(document)
+
+    async def watch(self, document: str, cursor: Cursor | None) -> tuple[Viewer, Callable[[], None]] | None:
+        """A viewer, and what to call when it has gone; None where there is no such document."""
+        hub, unuse = await self.use(document)
+        if hub.document is None:
+            unuse()
+            return None
+        try:
+            await self._leases.hold(document)
+        except BaseException:
+            unuse()
+            raise
+        viewer = hub.join(cursor)
+
+        def left() -> None:
+            hub.viewers.discard(viewer)
+            self._leases.release(document)
+            unuse()
+
+        return viewer, left
+
+    async def close(self) -> None:
+        """End every stream."""
+        for hub in self.all:
+            await hub.stop()
+
+    async def _started(self, document: str) -> Hub:
+        hub = Hub(self._bus, document)
+        await hub.start()
+        return hub
+
+    def _unuse(self, document: str) -> None:
+        self._users[document] -= 1
+        if self._users[document] == 0:
+            del self._users[document]
+            self._timers[document] = asyncio.get_running_loop().call_later(LINGER_S, self._drop, document)
+
+    def _drop(self, document: str) -> None:
+        self._timers.pop(document, None)
+        task = self._hubs.pop(document, None)
+        if task is not None and task.done() and not task.cancelled() and task.exception() is None:
+            stopping = asyncio.create_task(task.result().stop())
+            self._stopping.add(stopping)
+            stopping.add_done_callback(self._stopping.discard)

@@ -1,0 +1,107 @@
+"""The gateway: wiring, and a socket that notices who has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+import socket
+
+import httpx2
+import typer
+import uvicorn
+import uvloop
+
+from schemas import subjects
+from services.gateway.access import Access
+from services.gateway.creating import Creating
+from services.gateway.hub import Hubs
+from services.gateway.leases import Leases
+from services.gateway.routes import Face
+from services.shared.bus import connect
+from services.shared.provision import provisioned
+from services.shared.settings import Settings
+from services.shared.sources import SourceStore
+
+VANISHED_MS = 5_000
+NOTSENT_BYTES_MAX = 16 * 1024
+BACKLOG = 2_048
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Accepted sockets inherit: a vanished peer is noticed after 5 s, and the kernel hides few stale bytes of a slow one."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_USER_TIMEOUT", VANISHED_MS), ("TCP_NOTSENT_LOWAT", NOTSENT_BYTES_MAX)):
+        number = getattr(socket, option, None)
+        if number is not None:
+            listener.setsockopt(socket.IPPROTO_TCP, number, value)
+    listener.bind((host, port))
+    listener.listen(BACKLOG)
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Signals are ours: streams end first, as uvicorn would wait for them."""
+
+    def install_signal_handlers(self) -> None:
+        """None of its own."""
+
+
+async def serve(settings: Settings, host: str, port: int) -> None:
+    """Run until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    listener = _listener(host, port)
+    bus = await connect(settings.bus, "gateway")
+    await provisioned(bus)
+    leases = Leases(bus, secrets.token_hex(8))
+    hubs = Hubs(bus, leases)
+    access, store = await Access.open(bus), await SourceStore.open(bus)
+    creating = Creating(bus, access, store, await bus.js.key_value(subjects.IDEMPOTENCY))
+    async with httpx2.AsyncClient(trust_env=False, timeout=3) as http:
+        face = Face(
+            bus=bus,
+            settings=settings,
+            access=access,
+            creating=creating,
+            store=store,
+            hubs=hubs,
+            leases=leases,
+            http=http,
+        )
+        config = uvicorn.Config(
+            face.app(), http="httptools", log_level="warning", access_log=False, lifespan="off", ws="none"
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server._serve(sockets=[listener]))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- serve() would take our signals
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        shown = f"[{host}]" if ":" in host else host
+        print(f"gateway listening on http://{shown}:{listener.getsockname()[1]}", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
+        await stopping.wait()
+        leases.abandon()
+        server.should_exit = True
+        server.force_exit = True
+        await hubs.close()
+        await serving
+    await bus.close()
+
+
+def main(host: str | None = None, port: int | None = None) -> None:
+    """Serve the page and the HTTP face, with the settings of the environment."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    settings = Settings().resolved()
+    try:
+        uvloop.run(
+            serve(
+                settings,
+                settings.gateway.host if host is None else host,
+                settings.gateway.port if port is None else port,
+            )
+        )
+    except OSError as error:
+        typer.echo(f"gateway: {error}", err=True)
+        raise typer.Exit(1) from None

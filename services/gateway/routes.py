@@ -1,0 +1,284 @@
+"""The HTTP face (design §8): each handler reads a request, asks, and answers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
+
+import httpx2
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from schemas import commands, subjects
+from schemas import document as documents
+from schemas.commands import AnyCommand, ResumeDocument, StopDocument
+from schemas.document import Document, Running
+from schemas.requests import CreateDocument, Demo
+from schemas.values import SOURCE_BYTES_MAX
+from services.gateway import demos, page_files
+from services.gateway.access import COOKIE, Access, new_id
+from services.gateway.creating import Creating, Made
+from services.gateway.frames import parse_cursor
+from services.gateway.hub import Hubs
+from services.gateway.leases import Leases
+from services.gateway.markdown import markdown
+from services.gateway.metrics import exposition
+from services.gateway.problems import Problem, decoded, on_defect, on_http_error, on_problem
+from services.gateway.readiness import missing
+from services.gateway.viewer import ViewerResponse
+from services.shared.bus import Bus
+from services.shared.clock import now_ms
+from services.shared.settings import Settings
+from services.shared.sources import SourceStore
+
+BODY_BYTES_MAX = SOURCE_BYTES_MAX + 1024 * 1024
+WAIT_S_MAX = 600
+JSON = "application/json"
+MARKDOWN = "text/markdown"
+PASSAGES_KEPT_MAX = 64
+
+_ID = re.compile(r"^[0-9a-f]{32}$")
+_WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*(\d{1,6})\s*(?:$|[,;])")
+
+
+class Face:
+    """What the handlers need, wired by `main`."""
+
+    def __init__(  # noqa: PLR0913 -- the parts, by name
+        self,
+        *,
+        bus: Bus,
+        settings: Settings,
+        access: Access,
+        creating: Creating,
+        store: SourceStore,
+        hubs: Hubs,
+        leases: Leases,
+        http: httpx2.AsyncClient,
+    ) -> None:
+        self.bus = bus
+        self.settings = settings
+        self.access = access
+        self.creating = creating
+        self.store = store
+        self.hubs = hubs
+        self.leases = leases
+        self.http = http
+
+    def app(self) -> Starlette:
+        """The routes."""
+        routes = [
+            Route("/api/documents", self.create, methods=["POST"]),
+            Route("/api/uploads", self.upload, methods=["POST"]),
+            Route("/api/demo", self.demos, methods=["GET"]),
+            Route("/api/demo", self.create_demo, methods=["POST"]),
+            Route("/api/documents/{id}", self.read, methods=["GET"]),
+            Route("/api/documents/{id}/events", self.events, methods=["GET"]),
+            Route("/api/documents/{id}/stop", self._commanding(StopDocument), methods=["POST"]),
+            Route("/api/documents/{id}/resume", self._commanding(ResumeDocument), methods=["POST"]),
+            Route("/api/documents/{id}/sources/{source}/passages", self.passages, methods=["GET"]),
+            Route("/api/documents/{id}/sources/{source}/passages/{number:int}", self.passage, methods=["GET"]),
+            Route("/healthz", self.healthz, methods=["GET"]),
+            Route("/readyz", self.readyz, methods=["GET"]),
+            Route("/metrics", self.metrics, methods=["GET"]),
+            Route("/", self.page, methods=["GET"]),
+            Route("/d/{id}", self.page, methods=["GET"]),
+            Route("/{file:path}", self.file, methods=["GET"]),
+        ]
+        return Starlette(
+            routes=routes,
+            middleware=[Middleware(page_files.SecurityHeaders)],
+            exception_handlers={Problem: on_problem, HTTPException: on_http_error, Exception: on_defect},
+        )
+
+    # -- Documents ------------------------------------------------------------------------------------------------------
+
+    async def create(self, request: Request) -> Response:
+        """201 with id and key; with `Prefer: wait=N`, the finished document where it is done in time."""
+        body = await _body(request)
+        made = await self.creating.create(decoded(body, CreateDocument), body, request.headers.get("idempotency-key"))
+        found = _WAIT.search(request.headers.get("prefer", ""))
+        if found is not None:
+            finished = await self._finished(made.id, min(int(found[1]), WAIT_S_MAX))
+            if finished is not None:
+                response = _shown(request, finished, 201)
+                return self._created_headers(request, response, made, {"Preference-Applied": f"wait={found[1]}"})
+        return self._created(request, made)
+
+    async def read(self, request: Request) -> Response:
+        """The folded document, as JSON or Markdown."""
+        if "at" in request.query_params:
+            raise Problem(400, "Earlier moments (`at`) cannot be read yet.")
+        hub, unuse = await self.hubs.use(_document_id(request))
+        try:
+            if hub.document is None:
+                raise _no_document()
+            return _shown(request, hub.document)
+        finally:
+            unuse()
+
+    async def events(self, request: Request) -> Response:
+        """The stream: a snapshot and the tail, or what came after `Last-Event-ID` and the tail."""
+        last = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
+        watched = await self.hubs.watch(_document_id(request), parse_cursor(last))
+        if watched is None:
+            raise _no_document()
+        return ViewerResponse(*watched)
+
+    def _commanding(self, command: type[StopDocument | ResumeDocument]) -> Callable[[Request], Awaitable[Response]]:
+        async def handler(request: Request) -> Response:
+            id_ = _document_id(request)
+            await self.access.check(request, id_)
+            wish: AnyCommand = command(document=id_, asked_at_ms=now_ms())
+            await self.bus.js.publish(
+                subjects.command(id_), commands.encode(wish), headers={subjects.HEADER_MESSAGE_ID: new_id()}
+            )
+            return Response(b"{}", 202, media_type=JSON)
+
+        return handler
+
+    async def _finished(self, id_: str, wait_s: int) -> Document | None:
+        """Wait as a viewer does: with a lease."""
+        hub, unuse = await self.hubs.use(id_)
+        await self.leases.hold(id_)
+        try:
+            async with asyncio.timeout(wait_s):
+                while hub.document is not None and isinstance(hub.document.run, Running):
+                    await hub.changed()
+        except TimeoutError:
+            return None
+        finally:
+            self.leases.release(id_)
+            unuse()
+        return hub.document
+
+    # -- Sources --------------------------------------------------------------------------------------------------------
+
+    async def upload(self, request: Request) -> Response:
+        """A file, raw; answers the id that a source may name."""
+        name = request.query_params.get("name", "").strip()
+        if not name:
+            raise Problem(422, "An upload needs a name: /api/uploads?name=…")
+        data = await _body(request, SOURCE_BYTES_MAX)
+        return _json({"upload": await self.creating.upload(name[:300], data)}, 201)
+
+    async def passages(self, request: Request) -> Response:
+        """All passages of one source."""
+        found = await self.store.get_passages(_document_id(request), request.path_params["source"])
+        if found is None:
+            raise Problem(404, "There is no such source, or it has not been read.")
+        return _json({"source": found.source, "name": found.name, "pages": found.pages, "passages": found.passages})
+
+    async def passage(self, request: Request) -> Response:
+        """One passage."""
+        found = await self.store.get_passages(_document_id(request), request.path_params["source"])
+        number: int = request.path_params["number"]
+        if found is None or not 1 <= number <= len(found.passages):
+            raise Problem(404, "There is no such passage.")
+        return _json(found.passages[number - 1])
+
+    # -- The demo, the page, operations ---------------------------------------------------------------------------------
+
+    async def demos(self, _request: Request) -> Response:
+        """What may be had ready-made."""
+        return _json({"demos": demos.offered()})
+
+    async def create_demo(self, request: Request) -> Response:
+        """A ready-made document, written anew."""
+        wanted = demos.load(decoded(await _body(request), Demo).name)
+        return self._created(request, await self.creating.create(wanted, b""))
+
+    async def page(self, _request: Request) -> Response:
+        """The page."""
+        return page_files.index()
+
+    async def file(self, request: Request) -> Response:
+        """One of its files; their names carry their content's hash."""
+        wanted: str = request.path_params["file"]
+        file = (page_files.PAGE / wanted).resolve()
+        if not file.is_relative_to(page_files.PAGE) or not file.is_file():
+            raise Problem(404, f"There is nothing at /{wanted}.")
+        return FileResponse(file, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+    async def healthz(self, _request: Request) -> Response:
+        """This process answers."""
+        return _json({"status": "ok"})
+
+    async def readyz(self, _request: Request) -> Response:
+        """200 once a document could be written."""
+        absent = await missing(self.bus, self.settings, self.http)
+        if absent:
+            raise Problem(503, " ".join(absent))
+        return _json({"status": "ready"})
+
+    async def metrics(self, _request: Request) -> Response:
+        """For Prometheus."""
+        return exposition(self.hubs, self.leases)
+
+    # -- Answers --------------------------------------------------------------------------------------------------------
+
+    def _created(self, request: Request, made: Made) -> Response:
+        base = self.settings.gateway.public_url or f"{request.url.scheme}://{request.url.netloc}"
+        body = {
+            "id": made.id,
+            "key": made.key,
+            "url": f"{base}/d/{made.id}",
+            "events": f"{base}/api/documents/{made.id}/events",
+        }
+        return self._created_headers(request, _json(body, 201), made, {})
+
+    def _created_headers(self, request: Request, response: Response, made: Made, more: dict[str, str]) -> Response:
+        path = f"/api/documents/{made.id}"
+        response.headers.update({"Location": path, "Cache-Control": "no-store"} | more)
+        secure = request.url.scheme == "https"
+        response.set_cookie(COOKIE, made.key, path=path, httponly=True, samesite="strict", secure=secure)
+        return response
+
+
+def _document_id(request: Request) -> str:
+    id_: str = request.path_params["id"]
+    if not _ID.match(id_):
+        raise _no_document()
+    return id_
+
+
+def _no_document() -> Problem:
+    return Problem(404, "There is no such document.")
+
+
+async def _body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+    """The whole body; 413 as soon as it is known to be too large."""
+    if int(request.headers.get("content-length") or 0) > bytes_max:
+        raise Problem(413, f"At most {bytes_max} bytes.")
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > bytes_max:
+            raise Problem(413, f"At most {bytes_max} bytes.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type=JSON)
+
+
+def _shown(request: Request, document: Document, status: int = 200) -> Response:
+    """As JSON unless Markdown is asked for."""
+    accept = request.headers.get("accept", "*/*")
+    headers = {"ETag": f'"{document.sequence}"', "Cache-Control": "no-cache"}
+    if MARKDOWN in accept:
+        name = quote(f"{document.title or 'document'}.md")
+        headers["Content-Disposition"] = f"inline; filename*=UTF-8''{name}"
+        return Response(markdown(document).encode(), status, headers, media_type=f"{MARKDOWN}; charset=utf-8")
+    if not any(kind in accept for kind in (JSON, "application/*", "*/*")):
+        raise Problem(406, "A document is to be had as application/json or text/markdown.")
+    return Response(documents.encode(document), status, headers, media_type=JSON)

@@ -1,0 +1,88 @@
+"""One viewer's connection: a bounded queue of frames, and a response that empties it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+from sse_starlette import EventSourceResponse
+from starlette.types import Send
+
+PENDING_BYTES_MAX = 256 * 1024
+"""A viewer that is further behind than this gets a fresh snapshot, once it can be written to."""
+PING_S = 12
+
+
+class Viewer:
+    """What waits to be sent to one connection."""
+
+    def __init__(self, snapshot: Callable[[], bytes]) -> None:
+        self._snapshot = snapshot
+        self._pending: deque[bytes] = deque()
+        self._bytes = 0
+        self._behind = False
+        self._wake = asyncio.Event()
+        self.ended = False
+
+    def push(self, chunk: bytes) -> bool:
+        """Queue a chunk; False where that makes this viewer skip to a snapshot."""
+        if self._behind:
+            return True
+        self._pending.append(chunk)
+        self._bytes += len(chunk)
+        self._wake.set()
+        if self._bytes <= PENDING_BYTES_MAX:
+            return True
+        self.skip()
+        return False
+
+    def skip(self) -> None:
+        """Drop what waits; a snapshot, made when it can be sent, has it all."""
+        self._pending.clear()
+        self._bytes = 0
+        self._behind = True
+        self._wake.set()
+
+    def end(self) -> None:
+        """Say nothing more."""
+        self.ended = True
+        self._wake.set()
+
+    async def next(self) -> bytes | None:
+        """Everything that waits, as one chunk; None at the end."""
+        while not self._pending and not self._behind and not self.ended:
+            self._wake.clear()
+            await self._wake.wait()
+        if self.ended:
+            return None
+        if self._behind:
+            self._behind = False
+            return self._snapshot()
+        chunk = b"".join(self._pending)
+        self._pending.clear()
+        self._bytes = 0
+        return chunk
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""  # Makes this a generator.
+
+
+class ViewerResponse(EventSourceResponse):
+    """sse-starlette's head, pings and life cycle; the frames come from the viewer, already encoded."""
+
+    def __init__(self, viewer: Viewer, left: Callable[[], None]) -> None:
+        super().__init__(_nothing(), ping=PING_S, headers={"Cache-Control": "no-store"}, sep="\n")
+        self._viewer = viewer
+        self._left = left
+
+    async def _stream_response(self, send: Send) -> None:
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            while (chunk := await self._viewer.next()) is not None:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._left()  # At once, however it ended.
