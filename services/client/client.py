@@ -1,9 +1,10 @@
-"""Scriptorium over HTTP, for programs: the same face that the page uses (design: POST, SSE with resume, fold)."""
+"""Scriptorium over HTTP, for programs: create, watch, stop, resume, export. The same face that the page uses."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Self
 
 import httpx2
@@ -13,11 +14,17 @@ from schemas import document as documents
 from schemas.document import Document
 from schemas.events import TextAppended, decode_event
 from schemas.fold import fold, fold_ink
+from schemas.requests import CreateDocument
+from services.shared.sse import Blocks, ServerSentEvent, event_of
 
 RETRY_FIRST_S = 0.25
 RETRY_MAX_S = 5.0
+TIMEOUT_S = 30.0
+"""Of a request, and of silence on a stream: the gateway sends a comment every 12 s."""
+SNAPSHOT_BYTES_MAX = 256 * 1024**2
 BAD_REQUEST = 400
 SERVER_ERROR = 500
+JSON = "application/json"
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -29,25 +36,39 @@ class Created(msgspec.Struct, frozen=True):
     events: str
 
 
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong with one field of a request; `pointer` as in RFC 6901."""
+
+    pointer: str = ""
+    detail: str = ""
+
+
+class _Told(msgspec.Struct, frozen=True):
+    title: str = ""
+    detail: str = ""
+    errors: tuple[FieldError, ...] = ()
+
+
 class Problem(Exception):  # noqa: N818 -- RFC 9457 calls it a problem
     """The gateway's refusal, in its own words (RFC 9457)."""
 
     def __init__(self, status: int, body: bytes) -> None:
         try:
-            told: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
+            told = msgspec.json.decode(body, type=_Told)
         except msgspec.DecodeError:
-            told = {}
+            told = _Told()
         self.status = status
-        self.errors: list[dict[str, str]] = told.get("errors", [])
-        said = str(told.get("detail") or told.get("title") or f"HTTP {status}")
-        super().__init__("\n".join([said, *(f"  {e.get('pointer', '')}: {e.get('detail', '')}" for e in self.errors)]))
+        self.errors = told.errors
+        said = told.detail or told.title or f"HTTP {status}"
+        super().__init__("\n".join([said, *(f"  {error.pointer}: {error.detail}" for error in told.errors[1:])]))
 
 
 class ScriptoriumClient:
-    """One gateway."""
+    """One gateway. Every call raises Problem where it is refused, httpx2.HTTPError where nobody answers."""
 
     def __init__(self, address: str) -> None:
-        self._http = httpx2.AsyncClient(base_url=address, trust_env=False, timeout=30)
+        self.address = address.rstrip("/")
+        self._http = httpx2.AsyncClient(base_url=self.address, trust_env=False, timeout=TIMEOUT_S)
 
     async def __aenter__(self) -> Self:
         return self
@@ -55,84 +76,98 @@ class ScriptoriumClient:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
-    async def create(self, body: dict[str, Any]) -> Created:
-        """POST a document. Problem where it is refused."""
-        answer = await self._post("/api/documents", msgspec.json.encode(body), "application/json")
-        return msgspec.json.decode(answer, type=Created)
+    async def ready(self) -> bool:
+        """Whether a document could be written."""
+        return (await self._http.get("/readyz")).status_code < BAD_REQUEST
 
     async def upload(self, name: str, data: bytes) -> str:
-        """Hand over a file of any kind; the answer goes into a source's `upload`."""
-        answer = await self._post(
-            f"/api/uploads?{httpx2.QueryParams({'name': name})}", data, "application/octet-stream"
-        )
+        """Hand over a file of any kind; the answer goes into `SourceWanted.upload`."""
+        path = f"/api/uploads?{httpx2.QueryParams({'name': name})}"
+        answer = await self._post(path, data, media_type="application/octet-stream")
         return msgspec.json.decode(answer, type=dict[str, str])["upload"]
 
-    async def stop(self, created: Created) -> None:
-        """Stop now."""
-        await self._post(f"/api/documents/{created.id}/stop", b"{}", "application/json", created.key)
+    async def create(self, wanted: CreateDocument) -> Created:
+        """Ask for a document."""
+        return msgspec.json.decode(await self._post("/api/documents", msgspec.json.encode(wanted)), type=Created)
+
+    async def get(self, id_: str) -> Document:
+        """The document as it is now."""
+        return documents.decode((await self._get(id_, JSON)).content)
 
     async def markdown(self, id_: str) -> str:
         """The document with numbered sources."""
-        response = await self._http.get(f"/api/documents/{id_}", headers={"Accept": "text/markdown"})
-        _checked(response)
-        return response.text
+        return (await self._get(id_, "text/markdown")).text
 
-    async def watch(self, id_: str) -> AsyncIterator[Document]:
-        """The document after each event; comes back by itself after a loss, and misses nothing."""
+    async def stop(self, created: Created) -> None:
+        """Stop now; what is finished stays."""
+        await self._post(f"/api/documents/{created.id}/stop", key=created.key)
+
+    async def resume(self, created: Created) -> None:
+        """Go on with a paused document."""
+        await self._post(f"/api/documents/{created.id}/resume", key=created.key)
+
+    async def watch(self, id_: str) -> AsyncGenerator[Document]:
+        """The document after each event, for as long as it is asked for.
+
+        Whoever iterates counts as a viewer. A connection that is lost is made again with the last id, and nothing is missed.
+        """
         folded: Document | None = None
         last_id = ""
         delay_s = RETRY_FIRST_S
         while True:
             try:
-                async for type_, data, event_id in self._events(id_, last_id):
-                    delay_s = RETRY_FIRST_S
-                    last_id = event_id or last_id
-                    folded = _after(folded, type_, data, last_id)
-                    if folded is not None:
-                        yield folded
-            except httpx2.TransportError:
-                pass  # Dropped: come back with the last id.
+                # Closed with us, not some time later by the garbage collector: it counts as a viewer while it is open.
+                async with aclosing(self.events(id_, last_id)) as events:
+                    async for event in events:
+                        delay_s = RETRY_FIRST_S
+                        last_id = event.id or last_id
+                        folded = _after(folded, event)
+                        if folded is not None:
+                            yield folded
+            except httpx2.HTTPError:
+                pass  # Lost: come back with the last id.
             except Problem as problem:
                 if problem.status < SERVER_ERROR:
                     raise
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, RETRY_MAX_S)
 
-    async def _events(self, id_: str, last_id: str) -> AsyncIterator[tuple[str, str, str]]:
+    async def events(self, id_: str, last_id: str = "") -> AsyncGenerator[ServerSentEvent]:
+        """One connection's events, as they come."""
         headers = {"Last-Event-ID": last_id} if last_id else {}
-        timeout = httpx2.Timeout(30, read=60)
-        async with self._http.stream(
-            "GET", f"/api/documents/{id_}/events", headers=headers, timeout=timeout
-        ) as response:
+        async with self._http.stream("GET", f"/api/documents/{id_}/events", headers=headers) as response:
             if response.status_code >= BAD_REQUEST:
                 raise Problem(response.status_code, await response.aread())
-            fields: dict[str, str] = {}
-            async for line in response.aiter_lines():
-                if line:
-                    field, _, value = line.partition(":")
-                    fields[field] = value.removeprefix(" ")
-                elif "data" in fields:
-                    yield fields.get("event", "message"), fields["data"], fields.get("id", "")
-                    fields = {}
+            blocks = Blocks(SNAPSHOT_BYTES_MAX)
+            async for data in response.aiter_bytes():
+                for block in blocks.feed(data):
+                    event = event_of(block)
+                    if event is not None:
+                        yield event
 
-    async def _post(self, path: str, body: bytes, media_type: str, key: str | None = None) -> bytes:
-        headers = {"Content-Type": media_type} | ({"Authorization": f"Bearer {key}"} if key else {})
-        response = await self._http.post(path, content=body, headers=headers)
-        _checked(response)
-        return response.content
+    async def _get(self, id_: str, media_type: str) -> httpx2.Response:
+        return _checked(await self._http.get(f"/api/documents/{id_}", headers={"Accept": media_type}))
+
+    async def _post(self, path: str, body: bytes = b"{}", *, media_type: str = JSON, key: str | None = None) -> bytes:
+        headers: dict[str, Any] = {"Content-Type": media_type}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        return _checked(await self._http.post(path, content=body, headers=headers)).content
 
 
-def _checked(response: httpx2.Response) -> None:
+def _checked(response: httpx2.Response) -> httpx2.Response:
     if response.status_code >= BAD_REQUEST:
         raise Problem(response.status_code, response.content)
+    return response
 
 
-def _after(document: Document | None, type_: str, data: str, last_id: str) -> Document | None:
-    if type_ == "snapshot":
-        return documents.decode(data)
-    if document is None or type_ == "CaughtUp":
+def _after(document: Document | None, event: ServerSentEvent) -> Document | None:
+    if event.type == "snapshot":
+        return documents.decode(event.data)
+    if document is None or event.type == "CaughtUp":
         return document
-    event = decode_event(data)
-    if isinstance(event, TextAppended):
-        return fold_ink(document, event)
-    return fold(document, event, int(last_id.split("-")[1]))
+    told = decode_event(event.data)
+    if isinstance(told, TextAppended):
+        return fold_ink(document, told)
+    _epoch, sequence, _ink = event.id.split("-")
+    return fold(document, told, int(sequence))

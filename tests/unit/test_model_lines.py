@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from services.shared.models.errors import kind_of_finish, retry_after_ms, trouble, trouble_of_response
 from services.shared.models.events import Finished, Ping, StreamEvent, Text, Thinking, Trouble, Usage
-from services.shared.models.lines import EVENT_BYTES_MAX, AnthropicDecoder, OpenAiDecoder, SseParser
+from services.shared.models.lines import AnthropicDecoder, OpenAiDecoder, SseParser
+from services.shared.sse import EVENT_BYTES_MAX
 
 NOW_MS = 1_800_000_000_000
 

@@ -13,8 +13,8 @@ import msgspec
 
 from services.shared.models.errors import trouble, trouble_in_stream
 from services.shared.models.events import Finished, FinishReason, Ping, StreamEvent, Text, Thinking, Usage
+from services.shared.sse import Blocks, EventTooLongError
 
-EVENT_BYTES_MAX = 1024 * 1024
 _DONE: Final = b"[DONE]"
 _PING: Final = Ping()
 _THINKING: Final = Thinking()
@@ -22,39 +22,16 @@ _THINKING: Final = Thinking()
 _Counted = TypeVar("_Counted")
 
 
-class EventTooLongError(ValueError):
-    """An event that goes on beyond `EVENT_BYTES_MAX`."""
-
-
 class SseParser:
     """Incremental: the same bytes give the same events however they are cut."""
 
     def __init__(self) -> None:
-        self._rest = bytearray()
-        self._held = b""
+        self._blocks = Blocks()
 
     def feed(self, data: bytes) -> list[bytes | None]:
         """The events that these bytes complete: each one's data, or None for a comment. EventTooLongError."""
-        rest = self._rest
-        if len(rest) > EVENT_BYTES_MAX:
-            raise EventTooLongError
-        if self._held or b"\r" in data:
-            data = self._held + data
-            # It may be the first half of CRLF: what comes next decides.
-            self._held = b"\r" if data.endswith(b"\r") else b""
-            data = data[: len(data) - len(self._held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if rest:
-            # The blank line may be cut in two.
-            halved = rest.endswith(b"\n") and data.startswith(b"\n")
-            rest += data
-            if not halved and b"\n\n" not in data:
-                return []
-            data = bytes(rest)
-            rest.clear()
-        *blocks, last = data.split(b"\n\n")
-        rest += last
         events: list[bytes | None] = []
-        for block in blocks:
+        for block in self._blocks.feed(data):
             if block.startswith(b"data: ") and b"\n" not in block:
                 events.append(block[6:])
             else:
