@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from itertools import cycle
 from random import Random
 from typing import Final
 
@@ -15,6 +16,7 @@ from services.simulator.claims import Run, chosen, runs
 from services.simulator.json_schema import Schema, fitted
 from services.simulator.outline import outline
 from services.simulator.prompt import Asked, Source
+from services.simulator.retrieval import terms
 from services.simulator.sentences import cleaned, sentences
 from services.simulator.summing_up import summed_up
 from services.simulator.table_cell import table_cell
@@ -25,6 +27,7 @@ WORDS_RANGE: Final = (40, 600)
 LIST_ASKED: Final = re.compile(r"\b(?:bullets?|bulleted|list|steps|checklist)\b", re.IGNORECASE)
 PARAGRAPH_WORDS: Final = 75
 ITEMS_MIN: Final = 3
+ITEMS_MAX: Final = 5
 TURNS: Final = (
     "{title} adds to this.",
     "More on this stands in {title}.",
@@ -62,11 +65,19 @@ def structured(asked: Asked, schema: Schema) -> object:
 
 def prose(asked: Asked, random: Random) -> str:
     """A section from its passages."""
-    every = runs(asked.passages, [(asked.heading, 1.0), (asked.instructions, 0.8), (asked.brief, 0.35)])
-    told = chosen(every, words_wanted(asked.instructions, random))
+    told = chosen(relevant(asked), words_wanted(asked.instructions, random))
     if not told:
         return without_sources(asked)
     return "\n\n".join(arranged(told, asked.passages, random, listed=LIST_ASKED.search(asked.instructions) is not None))
+
+
+def relevant(asked: Asked) -> list[Run]:
+    """What bears on heading and instructions; where nothing does ('Introduction'), on the brief and what is central."""
+    named_terms = set(terms(f"{asked.heading} {asked.instructions}"))
+    known = {term for passage in asked.passages for term in terms(passage.text)}
+    if named_terms & known:
+        return runs(asked.passages, [(asked.heading, 1.0), (asked.instructions, 0.8), (asked.brief, 0.15)], 0.1)
+    return runs(asked.passages, [(f"{asked.title} {asked.brief}", 1.0)], 0.6)
 
 
 def words_wanted(instructions: str, random: Random) -> int:
@@ -83,14 +94,17 @@ def arranged(told: list[Run], passages: tuple[Source, ...], random: Random, *, l
     items = [run for run in rest if listed or run.item]
     if len(items) < ITEMS_MIN:
         items = []
+    items = sorted(items, key=lambda run: -run.score)[:ITEMS_MAX]
+    items.sort(key=lambda run: (run.passage, run.at))
     flowing = [run for run in rest if run not in items]
+    turns = cycle(random.sample(TURNS, len(TURNS)))
     paragraphs: list[list[str]] = [[best.marked()]]
     length, before = best.words(), passages[best.passage]
     # What stands in the best run's own source goes on from it.
     for run in sorted(flowing, key=lambda run: passages[run.passage].source != before.source):
         here = passages[run.passage]
         if here.source != before.source or length + run.words() > PARAGRAPH_WORDS:
-            turn = random.choice(TURNS).format(title=named(here)) if here.source != before.source and here.title else ""
+            turn = next(turns).format(title=named(here)) if here.source != before.source and here.title else ""
             paragraphs.append([turn] if turn else [])
             length = 0
         paragraphs[-1].append(run.marked())

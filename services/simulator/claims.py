@@ -14,21 +14,69 @@ from services.simulator.sentences import Sentence, sentences
 
 QUOTE_WORDS_MAX: Final = 25
 QUOTE_WORDS_MIN: Final = 4
+QUOTE_WORDS_GOOD: Final = 8
 QUOTE_CHARACTERS_MAX: Final = 300
 SENTENCE_WORDS: Final = (6, 48)
 RUN_MAX: Final = 3
 RUN_DISCOUNT: Final = 0.62
 SHAPELESS: Final = 0.55
-FLOOR: Final = 0.22
+FLOOR: Final = 0.4
+CONTEXT: Final = 0.7
+"""What a passage as a whole counts beside the sentence: its heading often names what its sentences only mean."""
+LENGTH_WORDS: Final = (12, 34)
+OFF_LENGTH: Final = 0.8
+CODE_MARKS_MAX: Final = 6
+CODED: Final = 0.6
 UNQUOTABLE: Final = re.compile(r"[\"\[\]]|\*+|__|\(https?://[^)]*\)|https?://\S+|<[^>]*>")
+FORBIDDEN: Final = re.compile(r"[\"\[\]]|\(https?://[^)]*\)|https?://\S+")
 CLAUSE: Final = re.compile(r"(?<=[,;:)–—])\s+")  # noqa: RUF001 -- dashes end clauses
 LEANING: Final = re.compile(
     r"^(?:it|its|this|these|those|that|they|them|their|he|she|his|her|such|both|here|there(?:fore|by)|the (?:former|latter|same)|"
-    r"another|others?|one more|either|neither|hence|so|then|thus|otherwise|instead|also|but|and|or|nor|yet|because|which|see|"
+    r"below|above|welcome|another|others?|one more|either|neither|hence|so|then|thus|otherwise|instead|also|but|and|or|nor|yet|because|which|see|"
     r"note that|for (?:example|instance)|in (?:contrast|other words|that|this|these|addition)|as (?:above|before|such|a result)|"
     r"on the other hand|by contrast|similarly|likewise|again|second(?:ly)?|third(?:ly)?|finally|at once|if (?:so|not)|still|we|i|"
     r"nothing|not)\b",
     re.IGNORECASE,
+)
+POINTING: Final = re.compile(
+    r"\b(?:(?:see|as|table|figure|fig|section|chapter|listed|shown|described|mentioned|everything) (?:above|below)|the following|"
+    r"(?:above|below)\.$|this (?:page|section|chapter|document|article|guide|post|paper|book|table|figure|example)|"
+    r"(?:click|tap) (?:on |here)|read more|in (?:table|figure|section|chapter|fig\.) \d)",
+    re.IGNORECASE,
+)
+"""Speaks of the page that it stands on: not to be said anywhere else."""
+BIBLIOGRAPHIC: Final = re.compile(
+    r"\b(?:Proceedings|doi|arXiv|ISBN|et al)\b|\bpp?\. ?\d|^\W*[A-Z][\w'-]+, [A-Z]\.|Copyright|All rights reserved"
+)
+ASIDE: Final = re.compile(r"\s*\((?:see|cf\.?|e\.g\.,? see)\b[^()]*\)", re.IGNORECASE)
+DANGLING: Final = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "by",
+        "for",
+        "from",
+        "in",
+        "is",
+        "it",
+        "its",
+        "of",
+        "on",
+        "or",
+        "so",
+        "that",
+        "the",
+        "this",
+        "to",
+        "was",
+        "were",
+        "which",
+        "with",
+    ]
 )
 LEAD: Final = re.compile(
     r"^(?:however|moreover|furthermore|also|in addition|additionally|indeed|of course|in fact|finally|therefore|thus|hence|"
@@ -60,6 +108,9 @@ class Run(msgspec.Struct, frozen=True):
     """Its first sentence's place in the passage."""
     item: bool
     score: float
+    """What it adds; grows with its length, but slower."""
+    worth: float
+    """What its sentences are worth on average."""
 
     def text(self) -> str:
         """All its sentences."""
@@ -77,10 +128,16 @@ class Run(msgspec.Struct, frozen=True):
 def quote_of(raw: str, wanted: frozenset[str]) -> str:
     """At most QUOTE_WORDS_MAX words of a sentence, to the letter but for white space; empty where none can be quoted.
 
-    A quote holds no quotation mark and no bracket, and begins and ends at clauses where the sentence is longer.
+    A quote holds no quotation mark and no bracket, and begins and ends at clauses where the sentence is longer. It holds
+    no emphasis either, if there is enough to quote without.
     """
+    clean = _quote(UNQUOTABLE.split(raw), wanted)
+    return clean if len(clean.split()) >= QUOTE_WORDS_GOOD else _quote(FORBIDDEN.split(raw), wanted) or clean
+
+
+def _quote(parts: Sequence[str], wanted: frozenset[str]) -> str:
     best, best_rank = "", (-1.0, 0)
-    for part in UNQUOTABLE.split(raw):
+    for part in parts:
         clauses = [clause.split() for clause in CLAUSE.split(part.strip())]
         for first in range(len(clauses)):
             words: list[str] = []
@@ -88,16 +145,24 @@ def quote_of(raw: str, wanted: frozenset[str]) -> str:
                 if words and len(words) + len(clause) > QUOTE_WORDS_MAX:
                     break
                 words += clause[: QUOTE_WORDS_MAX - len(words)]
-                quote = " ".join(words).strip(" ,;:–—.")  # noqa: RUF001
-                rank = (len(wanted.intersection(terms(quote))) + min(len(words), QUOTE_WORDS_MAX) / 10, -first)
+                quote = _trimmed(words)
+                rank = (len(wanted.intersection(terms(quote))) + len(words) / 5, -first)
                 if len(words) >= QUOTE_WORDS_MIN and len(quote) <= QUOTE_CHARACTERS_MAX and rank > best_rank:
                     best, best_rank = quote, rank
     return best
 
 
+def _trimmed(words: Sequence[str]) -> str:
+    """Words without those at the end that wait for more."""
+    end = len(words)
+    while end > QUOTE_WORDS_MIN and words[end - 1].casefold() in DANGLING:
+        end -= 1
+    return " ".join(words[:end]).strip(" ,;:–—.")  # noqa: RUF001
+
+
 def worded(text: str) -> str:
     """A source's sentence as one of ours: no leading connective, a capital first, a stop last."""
-    text = LEAD.sub("", text).strip()
+    text = LEAD.sub("", ASIDE.sub("", text)).strip()
     text = text[:1].upper() + text[1:] if not text[:1].isdigit() else text
     text = text.rstrip(" ,;:–—")  # noqa: RUF001
     return text if text.endswith((".", "!", "?", "…", "。")) else f"{text}."
@@ -108,6 +173,8 @@ def usable(sentence: Sentence) -> bool:
     text = sentence.text
     count = len(text.split()) if " " in text else len(text) // 3
     if not SENTENCE_WORDS[0] <= count <= SENTENCE_WORDS[1] or text.endswith(("?", ":")):
+        return False
+    if POINTING.search(ASIDE.sub("", text)) or BIBLIOGRAPHIC.search(text):
         return False
     letters = sum(character.isalpha() or character.isspace() for character in text)
     balanced = (
@@ -123,7 +190,7 @@ def runs(passages: Sequence[Source], queries: Sequence[tuple[str, float]], centr
         for place, passage in enumerate(passages)
         for at, sentence in enumerate(sentences(passage.text))
     ]
-    scores = relevance([sentence.text for _, _, sentence in found], queries, central)
+    scores = _scores(passages, [(place, sentence) for place, _, sentence in found], queries, central)
     wanted = frozenset(term for query, _ in queries for term in terms(query))
     claims = [_claim(passages[place], sentence, wanted) for place, _, sentence in found]
     every: list[Run] = []
@@ -137,9 +204,27 @@ def runs(passages: Sequence[Source], queries: Sequence[tuple[str, float]], centr
             if claim is None or found[next_][0] != place or found[next_][2].block != sentence.block:
                 break
             run.append(claim)
-            sum_ += scores[next_] * (1.0 if found[next_][2].ends else SHAPELESS)
-            every.append(Run(tuple(run), place, at, sentence.item, sum_ / len(run) ** RUN_DISCOUNT))
+            sum_ += scores[next_]
+            every.append(Run(tuple(run), place, at, sentence.item, sum_ / len(run) ** RUN_DISCOUNT, sum_ / len(run)))
     return every
+
+
+def _scores(
+    passages: Sequence[Source],
+    found: Sequence[tuple[int, Sentence]],
+    queries: Sequence[tuple[str, float]],
+    central: float,
+) -> list[float]:
+    """What each sentence is worth: its own relevance, its passage's, and whether it reads as a sentence."""
+    own = relevance([sentence.text for _, sentence in found], queries, central)
+    whole = relevance([passage.text for passage in passages], queries)
+    return [
+        (score + CONTEXT * whole[place])
+        * (1.0 if sentence.ends else SHAPELESS)
+        * (1.0 if sentence.text.count("`") <= CODE_MARKS_MAX else CODED)
+        * (1.0 if LENGTH_WORDS[0] <= len(sentence.text.split()) <= LENGTH_WORDS[1] else OFF_LENGTH)
+        for score, (place, sentence) in zip(own, found, strict=True)
+    ]
 
 
 def _claim(passage: Source, sentence: Sentence, wanted: frozenset[str]) -> Claim | None:
@@ -151,8 +236,8 @@ def _claim(passage: Source, sentence: Sentence, wanted: frozenset[str]) -> Claim
 
 def chosen(every: Sequence[Run], words_max: int, runs_max: int = 8) -> list[Run]:
     """The runs to be told, best first: relevant, unlike each other, about so many words in all."""
-    top = max((run.score for run in every), default=0.0)
-    able = [run for run in every if run.score >= top * FLOOR and top > 0]
+    top = max((run.worth for run in every), default=0.0)
+    able = [run for run in every if run.worth >= top * FLOOR and top > 0]
 
     def words(picked: list[int]) -> int:
         return sum(able[at].words() for at in picked)

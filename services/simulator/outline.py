@@ -22,20 +22,25 @@ COUNT: Final = re.compile(
 )
 USUAL: Final = (5, 9)
 BOUNDS: Final = (2, 20)
-HEADING: Final = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$", re.MULTILINE)
+FENCED: Final = re.compile(r"^\s{0,3}(```|~~~).*?(?:^\s{0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
+NO_HEADING: Final = re.compile(r"[=(){}<>@$|\\]|\b(?:you|we|i|your|let's|if|don't)\b|https?:|[.!?]$", re.IGNORECASE)
+TITLE: Final = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
+HEADING: Final = re.compile(r"^#{2,6}\s+(.+?)\s*#*\s*$", re.MULTILINE)
 ITEM: Final = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+(.{3,120})$", re.MULTILINE)
 ENUMERATION: Final = re.compile(
     r"\b(?:cover(?:ing|s)?|includ(?:e|es|ing)|address(?:ing)?|explain(?:ing|s)?|compar(?:e|es|ing)|discuss(?:ing)?|describ(?:e|es|ing)|"
-    r"sections? (?:on|about)|about|on|with)\s*:?\s+((?:[^,.;:\n]{3,70},\s*)+(?:and|or|as well as)?\s*[^,.;:\n]{3,70})",
+    r"sections? (?:on|about)|about|on|with|[a-z]\w*(?=:))\s*:?\s+((?:[^,.;:\n]{3,70},\s*)+(?:and|or|as well as)?\s*[^,.;:\n]{3,70})",
     re.IGNORECASE,
 )
 NUMBERED: Final = re.compile(r"^\s*(?:(?:chapter|section|part)\s+)?(?:\d+|[ivx]+)(?:\.\d+)*[.):]?\s+", re.IGNORECASE)
 EMPTY_HEADINGS: Final = re.compile(
     r"^(?:introduction|overview|contents|table of contents|summary|conclusions?|abstract|references|bibliography|appendix.*|"
-    r"acknowledge?ments?|license|changelog|notes?|index|see also|further reading|about|preface)$",
+    r"acknowledge?ments?|licen[cs]e|licen[cs]ing|cit(?:ing|ation).*|contribut.*|documentation|install.*|quick ?start|getting started|"
+    r"community|support|development|contact|funding|sponsors?|authors?|credits|news|status|links|resources|features|roadmap|changelog|notes?|index|see also|further reading|about|preface)$",
     re.IGNORECASE,
 )
 HEADING_WORDS_MAX: Final = 9
+HEADING_WORDS_OPEN: Final = 3  # 'what each is for' has no word of weight, and is one
 ALIKE: Final = 0.67
 AROUND_CHARACTERS_MIN: Final = 5
 SUMMARY: Final = "Summary"
@@ -90,11 +95,21 @@ def _topics(asked: Asked) -> list[str]:
     listed = [item for item in ITEM.findall(brief) if len(item.split()) <= HEADING_WORDS_MAX * 2]
     if not listed:
         listed = [part for match in ENUMERATION.findall(brief) for part in _parted(match)]
-    headings = [heading for passage in asked.passages for heading in HEADING.findall(passage.text)]
+    texts = [FENCED.sub("", passage.text) for passage in asked.passages]
+    # A single # is a document's title, or a comment in a program: it counts where there is no other.
+    headings = [name for text in texts for name in HEADING.findall(text)]
+    headings = headings or [name for text in texts for name in TITLE.findall(text)]
+    headings = [heading for heading in headings if not NO_HEADING.search(cleaned(heading))]
     headings = [name for name in dict.fromkeys(map(_heading, headings)) if name and not EMPTY_HEADINGS.match(name)]
+    # A source's own title, or the document's, is no part of what is written about.
+    headings = [name for name in headings if name.casefold() not in {asked.title.casefold(), *_names(asked)}]
     scores = relevance(headings, [(f"{asked.title} {asked.brief}", 1.0)], central=0.4) if headings else []
     by_score = [headings[at] for at in sorted(range(len(headings)), key=lambda at: -scores[at])]
     return [name for name in (*map(_heading, listed), *by_score, *_phrases(asked)) if name]
+
+
+def _names(asked: Asked) -> set[str]:
+    return {passage.title.rpartition(".")[0].casefold() or passage.title.casefold() for passage in asked.passages}
 
 
 def _parted(enumeration: str) -> list[str]:
@@ -134,7 +149,7 @@ def _heading(text: str) -> str:
     words = text.split()
     if len(words) > HEADING_WORDS_MAX:
         text = " ".join(words[:HEADING_WORDS_MAX]).rstrip(",")
-    return text[:1].upper() + text[1:] if terms(text) else ""
+    return text[:1].upper() + text[1:] if terms(text) or len(words) >= HEADING_WORDS_OPEN else ""
 
 
 def _instructions(topic: str, asked: Asked) -> str:
@@ -150,8 +165,8 @@ def _instructions(topic: str, asked: Asked) -> str:
         if len(word) >= AROUND_CHARACTERS_MIN and terms(word) and not own & set(terms(word))
     )
     around = [word for word, _ in counts.most_common(4)]
-    begin = f"Explain {topic[:1].lower() + topic[1:] if not topic[:2].isupper() else topic} from the sources, and cite every claim."
-    return f"{begin} Look also for: {', '.join(around)}." if around else begin
+    begin = f"{topic}: what the sources say about it, point by point, every claim cited."
+    return f"{begin} Look also for {', '.join(around)}." if around else begin
 
 
 def _slug(heading: str, taken: list[str]) -> str:

@@ -9,8 +9,9 @@ from typing import Final
 
 import bm25s
 
-WORD: Final = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")  # noqa: RUF001 -- a typographic apostrophe
+WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")  # noqa: RUF001 -- a typographic apostrophe
 CENTRAL_TERMS: Final = 14
+LENGTH_NORMALISATION: Final = 0.4  # BM25's b: among sentences, short ones are not the better for it
 SUFFIXES: Final = ("ations", "ation", "ingly", "ings", "ing", "edly", "ies", "ers", "ed", "er", "es", "ly", "s", "e")
 STEM_MIN: Final = 4
 STOPWORDS: Final = frozenset(
@@ -23,8 +24,8 @@ STOPWORDS: Final = frozenset(
     up upon us very via was wasn't we were weren't what when where whether which while who whom why will with within without won't
     would wouldn't yet you your yours yourself yourselves
     answer brief briefly cite cites cited citation claim clear concise cover covers describe describes detail discuss discusses
-    document explain explains give gives given include introduce key main mention outline overview paragraph paragraphs passage
-    passages point points present section sections set show shows source sources state states summarise summarize summary text
+    document explain explains give gives given include introduce key look main mention outline overview paragraph paragraphs passage
+    passages point points present say says section sections set show shows source sources state states summarise summarize summary text
     topic word words write writes""".split()  # noqa: SIM905 -- a list of this length reads better so
 )
 
@@ -59,7 +60,7 @@ def relevance(texts: Sequence[str], queries: Sequence[tuple[str, float]], centra
     corpus = [terms(text) for text in texts]
     if not any(corpus):
         return [0.0] * len(texts)
-    index = bm25s.BM25()
+    index = bm25s.BM25(b=LENGTH_NORMALISATION)
     index.index(corpus, show_progress=False)
     common = Counter(term for words in corpus for term in set(words))
     asked = [(terms(query), weight) for query, weight in queries]

@@ -16,6 +16,7 @@ HELD: Final = re.compile(r"\x02(\d+)\x03")
 WORDS: Final = (6, 45)
 TOTAL_WORDS: Final = 230
 SHORT: Final = 3
+EARLINESS: Final = 1.0
 LEADS: Final = (
     "What the sections above establish, in brief:",
     "Taken together, the sections come down to this:",
@@ -26,8 +27,11 @@ LEADS: Final = (
 def summed_up(asked: Asked, random: Random) -> str:
     """Each earlier section by its best sentences; then what its own passages add; then what is missing."""
     each = max(1, min(3, TOTAL_WORDS // (28 * len(asked.earlier))))
-    told = [(part, _best(part, asked, each)) for part in asked.earlier]
-    told = [(part, best) for part, best in told if best]
+    told: list[tuple[Earlier, list[str]]] = []
+    for part in asked.earlier:
+        best = _best(part, asked, each, {sentence for _, others in told for sentence in others})
+        if best:
+            told.append((part, best))
     parts: list[str] = []
     if len(told) <= SHORT:
         parts += [" ".join(best) for _, best in told]
@@ -44,8 +48,11 @@ def summed_up(asked: Asked, random: Random) -> str:
     return "\n\n".join(parts) or "The sections that this one depends on hold no text to sum up."
 
 
-def _best(part: Earlier, asked: Asked, most: int) -> list[str]:
-    """The sentences of a finished section that say the most, in its own order, each with the markers that follow it."""
+def _best(part: Earlier, asked: Asked, most: int, said: set[str]) -> list[str]:
+    """The sentences of a finished section that say the most, in its own order, each with the markers that follow it.
+
+    A section begins with what matters most, so that earlier sentences weigh more. What was `said` is not said again.
+    """
     markers: list[str] = []
 
     def hold(match: re.Match[str]) -> str:
@@ -62,7 +69,9 @@ def _best(part: Earlier, asked: Asked, most: int) -> list[str]:
         if WORDS[0] <= len(text.split()) <= WORDS[1] and not LEANING.match(text) and not text.endswith((":", "?")):
             found.append((worded(text), own))
     cited = [pair for pair in found if pair[1]] or found
+    cited = [pair for pair in cited if " ".join(filter(None, pair)) not in said] or cited
     queries = [(part.heading, 1.0), (asked.instructions, 0.5), (asked.brief, 0.5)]
     scores = relevance([text for text, _ in cited], queries, central=0.5)
-    first = sorted(range(len(cited)), key=lambda at: (-scores[at], at))[:most]
+    weights = [score + EARLINESS * (1 - at / len(cited)) for at, score in enumerate(scores)]
+    first = sorted(range(len(cited)), key=lambda at: (-weights[at], at))[:most]
     return [" ".join(filter(None, cited[at])) for at in sorted(first)]

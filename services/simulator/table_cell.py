@@ -13,6 +13,7 @@ from services.simulator.retrieval import terms
 ANSWER_WORDS_MAX: Final = 32
 NOT_STATED: Final = "not stated"
 NUMBER: Final = re.compile(r"(?<![\w.])[-−]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![\w.])[-−]?\d+(?:\.\d+)?(?![\w.]*\d)")  # noqa: RUF001 -- minus
+YEAR: Final = re.compile(r"(?:1[5-9]|20)\d{2}")
 MONTHS: Final = "January|February|March|April|May|June|July|August|September|October|November|December"
 DATE: Final = re.compile(
     rf"\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}\.? (?:{MONTHS}) \d{{4}}|(?:{MONTHS}) \d{{1,2}}, \d{{4}}|(?:{MONTHS}) \d{{4}}|\b(?:1[5-9]|20)\d{{2}}\b"
@@ -46,8 +47,7 @@ def table_cell(asked: Asked, schema: Schema) -> dict[str, Any]:
     alone = [run for run in every if len(run.claims) == 1]
     options = [str(option) for option in wanted.enum if option is not None]
     for run in alone:
-        shared = asked_for & frozenset(terms(run.text()))
-        said = _said(form, run, options, shared=bool(shared) or not asked_for)
+        said = _said(form, run, options, asked_for)
         if said is not None:
             return {"answer": said, "quote": run.claims[0].quote, "passage": run.claims[0].number}
     nothing = None if "null" in kinds or kinds & {"number", "integer"} else NOT_STATED
@@ -55,17 +55,16 @@ def table_cell(asked: Asked, schema: Schema) -> dict[str, Any]:
     return {"answer": nothing, "quote": "", "passage": None}
 
 
-def _said(form: str, run: Run, options: list[str], *, shared: bool) -> Any:  # noqa: ANN401 -- as the schema has it
+def _said(form: str, run: Run, options: list[str], asked_for: frozenset[str]) -> Any:  # noqa: ANN401 -- as the schema has it
     """What one sentence answers; None: nothing of that form."""
     text = run.text()
     if options:
         return _option(text, options)
-    if not shared:
+    if asked_for and not asked_for & frozenset(terms(text)):
         return None
     match form:
         case "number":
-            found = NUMBER.search(text)
-            return float(found[0].replace(",", "").replace("−", "-")) if found else None  # noqa: RUF001
+            return _number(text, asked_for)
         case "boolean":
             return NEGATION.search(text) is None
         case "yes_no" | "yes or no" | "yes/no":
@@ -76,6 +75,17 @@ def _said(form: str, run: Run, options: list[str], *, shared: bool) -> Any:  # n
         case _:
             words = text.split()
             return text if len(words) <= ANSWER_WORDS_MAX else " ".join(words[:ANSWER_WORDS_MAX]).rstrip(",;:") + " …"
+
+
+def _number(text: str, asked_for: frozenset[str]) -> float | None:
+    """The number that counts what was asked for; else the first one that is no year; else the first."""
+
+    def rank(match: re.Match[str]) -> tuple[bool, bool]:
+        counted = terms(" ".join(text[match.end() :].split()[:2]))
+        return not asked_for.intersection(counted), YEAR.fullmatch(match[0]) is not None
+
+    found = min(NUMBER.finditer(text), key=rank, default=None)
+    return None if found is None else float(found[0].replace(",", "").replace("\u2212", "-"))
 
 
 def _option(text: str, options: list[str]) -> str | None:
