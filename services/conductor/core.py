@@ -8,9 +8,11 @@ of replicas, after any crash: where nothing is missing it says nothing. (The rec
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
+from schemas.attempts import job_of
 from schemas.cells import Wanted, input_digest, plan_digest, wanted_cells
 from schemas.commands import AnyCommand, ResumeDocument, StopDocument
 from schemas.document import (
@@ -24,7 +26,6 @@ from schemas.document import (
     Queued,
     Retrying,
     Running,
-    Waiting,
     Writing,
 )
 from schemas.events import (
@@ -46,21 +47,27 @@ FIRST_VIEWER_MS = 30_000
 """A new or resumed document has this long to get its first viewer."""
 CELLS_IN_FLIGHT_MAX = 48
 """Cells of one document queued or being written, so that a huge one leaves room for others."""
+REPUBLISH_MS_MAX = 300_000
+"""Half of the queue's duplicate window: for so long a job may be published again under its id without being there twice."""
+LOST_AFTER_MS = 60_000
+"""From then on, whoever sees a cell in flight asks whether its job is still on the queue."""
 DEADLINE_MESSAGE = "The document's deadline passed before this was written."
 
 IN_FLIGHT = (Queued, Writing, Retrying)
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
-    """What is not in the log: the time, and who watches."""
+    """What is not in the log: the time, who watches, and what the queue has lost."""
 
     now_ms: int
     viewers: int = 0
     """Gateways that hold a viewer lease on the document."""
+    watched_at_ms: int = 0
+    """When a lease was last put, renewed or given up: until then somebody watched."""
     leases_known: bool = True
     """False for a while after the bus was away: then no lease means nothing."""
-    seen_viewer: bool = False
-    """Whether a lease has been seen since the document began to run."""
+    lost: frozenset[str] = frozenset()
+    """Cells in flight whose job is not on the queue any more: nobody will write them."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,25 +83,32 @@ NOTHING = Decision()
 
 def decide(document: Document, situation: Situation) -> Decision:
     """What is missing from a document's log, and from the queue. Facts first: jobs follow from the log that has them."""
-    run = document.run
-    now_ms = situation.now_ms
+    run, now_ms = document.run, situation.now_ms
     match run:
-        case Paused(reason="last_viewer_left") if situation.viewers:
+        case Paused(reason="last_viewer_left", at_ms=at_ms) if situation.viewers and situation.watched_at_ms > at_ms:
+            # A lease from before the pause is one that this replica has not heard the end of.
             return Decision(facts=(DocumentResumed(at_ms=now_ms),))
         case Paused() | Done() | Abandoned():
             return NOTHING
         case Running():
             pass
+    work = _work(document, run, situation)
+    if any(isinstance(fact, DocumentCompleted | DocumentFailed) for fact in work.facts):
+        return work  # Over is over, whoever has left, and whatever it cost.
     if now_ms >= run.deadline_ms:
         return Decision(facts=_expired(document, now_ms))
-    if document.policy.budget is not None and document.ledger.cost >= document.policy.budget > 0:
+    spending = _spending(document)
+    if spending == "spent":
         return Decision(facts=(DocumentPaused(at_ms=now_ms, reason="budget_spent", asked_at_ms=now_ms),))
     watching = _watch(document, run, situation)
     if watching.facts:
         return watching
-    work = Decision() if document.leaving is not None else _work(document, run, situation)
-    wake_at_ms = min(filter(None, (watching.wake_at_ms, run.deadline_ms)))
-    return Decision(facts=work.facts, jobs=work.jobs, wake_at_ms=wake_at_ms)
+    begins_cells = document.leaving is None and spending == "within"
+    return Decision(
+        facts=work.facts if begins_cells else (),
+        jobs=work.jobs,
+        wake_at_ms=min(filter(None, (watching.wake_at_ms, run.deadline_ms))),
+    )
 
 
 def obey(document: Document, command: AnyCommand, now_ms: int) -> tuple[AnyFact, ...]:
@@ -122,7 +136,7 @@ def _watch(document: Document, run: Running, situation: Situation) -> Decision:
         return NOTHING
     if leaving is None:
         first_until_ms = run.since_ms + FIRST_VIEWER_MS
-        if not situation.seen_viewer and now_ms < first_until_ms:
+        if situation.watched_at_ms < run.since_ms and now_ms < first_until_ms:
             return Decision(wake_at_ms=first_until_ms)
         if policy.on_last_viewer_left == "finish_running":
             return Decision(facts=(LastViewerLeft(at_ms=now_ms, pauses_at_ms=None),))
@@ -141,6 +155,27 @@ def _left(now_ms: int) -> Decision:
     return Decision(facts=(DocumentPaused(at_ms=now_ms, reason="last_viewer_left", asked_at_ms=now_ms),))
 
 
+# -- Money ----------------------------------------------------------------------------------------------------------------
+
+
+def _spending(document: Document) -> Literal["within", "reserved", "spent"]:
+    """Calls in flight count at their maximum. They may still end, but what they reserve is not spent twice."""
+    budget = document.policy.budget
+    if budget is None:
+        return "within"
+    cost = document.ledger.cost
+    reserved = cost + sum(call.cost_max for call in document.open_calls.values())
+    if not _reaches(reserved, budget):
+        return "within"
+    in_flight = any(isinstance(cell.state, IN_FLIGHT) for cell in document.cells.values())
+    return "reserved" if in_flight and not _reaches(cost, budget) else "spent"
+
+
+def _reaches(cost: float, budget: float) -> bool:
+    """A budget of nothing allows what costs nothing."""
+    return cost >= budget if budget > 0 else cost > 0
+
+
 # -- Work -----------------------------------------------------------------------------------------------------------------
 
 
@@ -154,32 +189,23 @@ def _work(document: Document, run: Running, situation: Situation) -> Decision:
             )
         )
     if not document.outline:
-        return _plan(document, run, lane, situation.now_ms)
-    return _cells(document, run, lane, situation.now_ms)
+        return _plan(document, run, lane, situation)
+    return _cells(document, run, lane, situation)
 
 
-def _plan(document: Document, run: Running, lane: Lane, now_ms: int) -> Decision:
-    cell = document.cells.get(PLAN_CELL, Cell(id=PLAN_CELL))
+def _plan(document: Document, run: Running, lane: Lane, situation: Situation) -> Decision:
+    cell, now_ms = document.cells.get(PLAN_CELL, Cell(id=PLAN_CELL)), situation.now_ms
     match cell.state:
-        case Waiting():
-            return Decision(facts=(_queue(cell, plan_digest(document), run, lane, now_ms),))
-        case Queued(lane=queued_in):
-            job = PlanOutline(
-                document=document.id,
-                lane=queued_in,
-                deadline_ms=run.deadline_ms,
-                revision=cell.revision,
-                job=cell.job,
-            )
-            return Decision(jobs=(job,))
         case Failed(kind=kind, message=message):
             return Decision(facts=(DocumentFailed(at_ms=now_ms, kind=kind, message=message),))
+        case Queued() | Writing() | Retrying() if PLAN_CELL not in situation.lost:
+            return Decision(jobs=(_job(document, cell, run),)) if _to_publish(cell, now_ms) else NOTHING
         case _:
-            return NOTHING
+            return Decision(facts=(_queue(cell, plan_digest(document), run, lane, now_ms),))
 
 
-def _cells(document: Document, run: Running, lane: Lane, now_ms: int) -> Decision:
-    wanted = wanted_cells(document.outline, document.sources)
+def _cells(document: Document, run: Running, lane: Lane, situation: Situation) -> Decision:
+    wanted, now_ms = wanted_cells(document.outline, document.sources), situation.now_ms
     cells = {id_: document.cells.get(id_, Cell(id=id_)) for id_ in wanted}
     room = CELLS_IN_FLIGHT_MAX - sum(isinstance(cell.state, IN_FLIGHT) for cell in cells.values())
     facts: list[AnyFact] = []
@@ -192,9 +218,9 @@ def _cells(document: Document, run: Running, lane: Lane, now_ms: int) -> Decisio
         if _is_over(cell, digest):
             over += 1
         elif isinstance(cell.state, IN_FLIGHT):
-            if cell.input_digest != digest:  # What it was asked to write is not wanted any more.
-                facts.append(_queue(cell, digest, run, lane, now_ms))
-            elif isinstance(cell.state, Queued):
+            if cell.input_digest != digest or id_ in situation.lost:
+                facts.append(_queue(cell, digest, run, lane, now_ms))  # Outranks what was asked before.
+            elif _to_publish(cell, now_ms):
                 jobs.append(_job(document, cell, run))
         elif room > 0:
             room -= 1
@@ -202,6 +228,23 @@ def _cells(document: Document, run: Running, lane: Lane, now_ms: int) -> Decisio
     if over == len(cells):
         return Decision(facts=(_completed(cells.values(), now_ms),))
     return Decision(facts=tuple(facts), jobs=tuple(jobs))
+
+
+def _to_publish(cell: Cell, now_ms: int) -> bool:
+    """Whether its job may be missing on the queue: its conductor may have died before it published it."""
+    taken = cell.attempt > 0 and job_of(cell.attempt) == cell.job
+    return isinstance(cell.state, Queued) and not taken and now_ms < cell.state.since_ms + REPUBLISH_MS_MAX
+
+
+def suspects(document: Document, now_ms: int) -> tuple[str, ...]:
+    """Cells in flight for so long that their jobs may have been lost: the queue knows."""
+    if not isinstance(document.run, Running):
+        return ()
+    return tuple(
+        id_
+        for id_, cell in document.cells.items()
+        if isinstance(cell.state, Queued | Writing | Retrying) and now_ms >= cell.state.since_ms + LOST_AFTER_MS
+    )
 
 
 def _is_over(cell: Cell, digest: str) -> bool:
@@ -229,16 +272,12 @@ def _queue(cell: Cell, digest: str, run: Running, lane: Lane, now_ms: int) -> Ce
     )
 
 
-def _job(document: Document, cell: Cell, run: Running) -> WriteCell:
+def _job(document: Document, cell: Cell, run: Running) -> PlanOutline | WriteCell:
     lane: Lane = cell.state.lane if isinstance(cell.state, Queued) else "interactive"
-    return WriteCell(
-        document=document.id,
-        lane=lane,
-        deadline_ms=run.deadline_ms,
-        cell=cell.id,
-        revision=cell.revision,
-        job=cell.job,
-    )
+    deadline_ms, revision, job = run.deadline_ms, cell.revision, cell.job
+    if cell.id == PLAN_CELL:
+        return PlanOutline(document=document.id, lane=lane, deadline_ms=deadline_ms, revision=revision, job=job)
+    return WriteCell(document=document.id, lane=lane, deadline_ms=deadline_ms, cell=cell.id, revision=revision, job=job)
 
 
 # -- Ends -----------------------------------------------------------------------------------------------------------------

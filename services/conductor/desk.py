@@ -5,29 +5,44 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Coroutine
+from itertools import islice
 
 from nats.errors import Error as NatsError
-from nats.js.errors import APIError
 
 from schemas import jobs, subjects
 from schemas.commands import AnyCommand
-from schemas.document import Document, Running
-from schemas.events import AnyFact, decode_fact
+from schemas.document import Document, Paused, Running
+from schemas.events import PLAN_CELL, AnyFact, decode_fact
 from schemas.fold import created, fold
 from schemas.jobs import AnyJob, IngestSource, PlanOutline, WriteCell
-from services.conductor.core import Situation, decide, obey
+from services.conductor.core import Decision, Situation, decide, obey, suspects
 from services.conductor.viewers import Viewers
 from services.shared.bus import Bus
-from services.shared.clock import now_ms
-from services.shared.log import BusUnavailableError, ConflictError, append, read
+from services.shared.clock import monotonic_ms, now_ms
+from services.shared.log import (
+    APPEND_TRY_S,
+    FACTS_AT_ONCE_MAX,
+    BusUnavailableError,
+    ConflictError,
+    append_all,
+    read,
+)
 
 log = logging.getLogger(__name__)
 
 DOCUMENTS_KEPT_MAX = 5_000
+CANDIDATES_MAX = 100
+"""To be put away in favour of another document; where none of them is at rest, the desk grows."""
+ROUNDS_MAX = 50
+"""Of deciding and appending in one go. A few are enough; more are a busy log, or a defect that must not fill the disk."""
 INK_KEPT_S = 10.0
 """After a document came to rest, for viewers that are just coming back."""
 RETRY_S = 0.2
-RECONCILE_S = 15.0
+THOUGHT_MS_MAX = 2.0
+"""A document that takes longer to think about is thought about less often, ..."""
+THOUGHT_SHARE = 10
+"""... one part of the time in so many, however fast its log grows."""
 
 
 class Entry:
@@ -37,14 +52,16 @@ class Entry:
         self.document: Document | None = None
         self.lock = asyncio.Lock()
         self.published: set[str] = set()
-        self.seen_viewer = False
+        self.expected_soon = False
+        self.thought_until_ms = 0.0
         self.timer: asyncio.TimerHandle | None = None
+        self.ran = False
         self.ink_timer: asyncio.TimerHandle | None = None
 
     @property
     def at_rest(self) -> bool:
         """Nothing will happen to it by itself."""
-        return self.document is not None and not isinstance(self.document.run, Running)
+        return self.document is None or not isinstance(self.document.run, Running)
 
 
 class Desk:
@@ -53,38 +70,47 @@ class Desk:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self._counts: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.viewers = Viewers(bus, self.attend_soon)
+        self.viewers = Viewers(bus, self._lease_heard)
 
-    async def attend(self, id_: str, upto: int = 0, command: AnyCommand | None = None) -> None:
-        """Bring a document to where nothing is missing. `upto`: a sequence that its log is known to have reached."""
+    async def attend(
+        self, id_: str, command: AnyCommand | None = None, on_queue: frozenset[str] | None = None
+    ) -> Document | None:
+        """Obey a command, if there is one, and bring a document to where nothing is missing.
+
+        `on_queue`: cells whose jobs were on the queue a moment ago, where that was looked up.
+        """
         entry = self._entry(id_)
         async with entry.lock:
-            if entry.document is None or upto == 0 or entry.document.sequence < upto:
+            await self._catch_up(id_, entry)
+            while command is not None and entry.document is not None:
+                if await self._append(id_, entry, obey(entry.document, command, now_ms())):
+                    break
+            await self._settle(id_, entry, on_queue)
+        return entry.document
+
+    async def attend_fact(self, id_: str, sequence: int) -> None:
+        """The same, after a fact that stands at `sequence`: the one that happens all the time."""
+        entry = self._entry(id_)
+        if monotonic_ms() < entry.thought_until_ms and entry.document is not None:
+            self._wake(id_, entry, entry.thought_until_ms - monotonic_ms())
+            return
+        async with entry.lock:
+            if entry.document is None or entry.document.sequence < sequence:
                 await self._catch_up(id_, entry)
-            if entry.document is None:
-                return
-            if command is not None:
-                await self._append(id_, entry, obey(entry.document, command, now_ms()), command)
             await self._settle(id_, entry)
 
     def attend_soon(self, id_: str) -> None:
-        """The same, from where nothing can be awaited."""
-        task = asyncio.get_running_loop().create_task(self._attend_until_done(id_))
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        """The same, from where nothing can be awaited. Calls before it begins share it."""
+        entry = self._entry(id_)
+        if not entry.expected_soon:
+            entry.expected_soon = True
+            self._begin(self._attend_until_done(id_, entry))
 
-    async def reconcile(self) -> None:
-        """Attend to every document that is not at rest, or whose log has grown: whoever should have done so may be dead."""
-        await self.viewers.refresh() if not self.viewers.known else None
-        info = await self._bus.js.stream_info(subjects.FACTS, subjects_filter=subjects.facts_stored(">"))
-        for subject, count in (info.state.subjects or {}).items():
-            id_ = subjects.document_of(subject)
-            entry = self._entries.get(id_)
-            if entry is None or not entry.at_rest or self._counts.get(id_) != count:
-                self._counts[id_] = count
-                await self.attend(id_)
+    def suspects(self, id_: str) -> bool:
+        """Whether a document has cells whose jobs should be looked for on the queue."""
+        entry = self._entries.get(id_)
+        return entry is not None and entry.document is not None and bool(suspects(entry.document, now_ms()))
 
     async def close(self) -> None:
         """Stop all that runs by itself."""
@@ -97,62 +123,75 @@ class Desk:
 
     # -- One document ---------------------------------------------------------------------------------------------------
 
-    async def _settle(self, id_: str, entry: Entry) -> None:
-        while entry.document is not None:
-            viewers = self.viewers.count(id_)
-            entry.seen_viewer = entry.seen_viewer or viewers > 0
-            situation = Situation(
-                now_ms=now_ms(),
-                viewers=viewers,
-                leases_known=self.viewers.known,
-                seen_viewer=entry.seen_viewer,
-            )
-            decision = decide(entry.document, situation)
-            for job in decision.jobs:
-                await self._publish(job, entry)
-            if decision.facts:
-                await self._append(id_, entry, decision.facts)
-                continue
-            self._rest(id_, entry, decision.wake_at_ms)
-            return
+    async def _settle(self, id_: str, entry: Entry, on_queue: frozenset[str] | None = None) -> None:
+        for _ in range(ROUNDS_MAX):
+            if entry.document is None:
+                return
+            decision = self._decide(id_, entry, entry.document, on_queue)
+            await self._publish_all(decision.jobs, entry)
+            if not decision.facts:
+                self._rest(id_, entry, decision.wake_at_ms)
+                return
+            await self._append(id_, entry, decision.facts)
+            on_queue = None
+        log.error("%s does not settle", id_)
+        self._wake(id_, entry, RETRY_S * 1_000)
 
-    async def _append(
-        self, id_: str, entry: Entry, facts: tuple[AnyFact, ...], command: AnyCommand | None = None
-    ) -> None:
-        """Fenced, one by one: at the first conflict the rest is thought over again."""
-        for fact in facts:
-            document = entry.document
-            if document is None:
-                return
-            try:
-                sequence = await append(self._bus, id_, fact, expected=document.sequence)
-            except ConflictError:
-                await self._catch_up(id_, entry)
-                if command is not None and entry.document is not None:
-                    await self._append(id_, entry, obey(entry.document, command, now_ms()), command)
-                return
-            entry.document = fold(document, fact, sequence)
+    def _decide(self, id_: str, entry: Entry, document: Document, on_queue: frozenset[str] | None) -> Decision:
+        began_ms, now = monotonic_ms(), now_ms()
+        situation = Situation(
+            now_ms=now,
+            viewers=self.viewers.count(id_),
+            watched_at_ms=self.viewers.watched_at_ms(id_),
+            leases_known=self.viewers.known,
+            lost=frozenset() if on_queue is None else frozenset(suspects(document, now)) - on_queue,
+        )
+        decision = decide(document, situation)
+        thought_ms = monotonic_ms() - began_ms
+        if thought_ms > THOUGHT_MS_MAX:
+            entry.thought_until_ms = began_ms + thought_ms * THOUGHT_SHARE
+        return decision
+
+    async def _append(self, id_: str, entry: Entry, facts: tuple[AnyFact, ...]) -> bool:
+        """Fenced. False where somebody was first: then all is to be thought over again."""
+        document = entry.document
+        if not facts or document is None:
+            return True
+        try:
+            last = await append_all(self._bus, id_, facts, document.sequence)
+        except ConflictError:
+            await self._catch_up(id_, entry)
+            return False
+        if len(facts) > FACTS_AT_ONCE_MAX:
+            await self._catch_up(id_, entry)  # Only one batch is known to stand in one piece.
+            return True
+        for sequence, fact in enumerate(facts, last - len(facts) + 1):
+            document = fold(document, fact, sequence)
+        entry.document = document
+        return True
 
     async def _catch_up(self, id_: str, entry: Entry) -> None:
-        document = entry.document
-        after = 0 if document is None else document.sequence
+        after = 0 if entry.document is None else entry.document.sequence
         async for stored in read(self._bus.client, subjects.FACTS, subjects.facts_stored(id_), after):
-            fact = decode_fact(stored.data)
-            document = (
+            fact, document = decode_fact(stored.data), entry.document
+            # Kept as it grows: who is interrupted in a long log goes on from there.
+            entry.document = (
                 created(id_, fact, stored.sequence) if document is None else fold(document, fact, stored.sequence)
             )
-        entry.document = document
 
-    async def _publish(self, job: AnyJob, entry: Entry) -> None:
-        """Once from here; the stream drops what another replica, or this one before a crash, has published already."""
-        kind, cell, number = _named(job)
-        name = f"{job.document}.{kind}.{cell}.{number}"
-        if name in entry.published:
-            return
+    async def _publish_all(self, missing: tuple[AnyJob, ...], entry: Entry) -> None:
+        """At once from here; the stream drops what another replica, or this one before a crash, has published already."""
+        named = {_name(job): job for job in missing}
+        fresh = [(name, job) for name, job in named.items() if name not in entry.published]
+        await asyncio.gather(*(self._publish(name, job, entry) for name, job in fresh))
+
+    async def _publish(self, name: str, job: AnyJob, entry: Entry) -> None:
+        kind, cell, _ = _named(job)
         subject = subjects.job(job.lane, kind, job.document, cell)
+        headers = {subjects.HEADER_MESSAGE_ID: name}
         while True:
             try:
-                await self._bus.js.publish(subject, jobs.encode(job), headers={subjects.HEADER_MESSAGE_ID: name})
+                await self._bus.js.publish(subject, jobs.encode(job), timeout=APPEND_TRY_S, headers=headers)
             except (NatsError, TimeoutError) as error:
                 log.warning("job %s again: %s", name, error)
                 await asyncio.sleep(RETRY_S)
@@ -160,41 +199,59 @@ class Desk:
                 entry.published.add(name)
                 return
 
+    # -- When to look again -------------------------------------------------------------------------------------------
+
     def _rest(self, id_: str, entry: Entry, wake_at_ms: int | None) -> None:
         if entry.timer is not None:
             entry.timer.cancel()
             entry.timer = None
-        loop = asyncio.get_running_loop()
         if entry.at_rest:
             entry.published.clear()
-            entry.seen_viewer = False
-            if entry.ink_timer is None:
-                entry.ink_timer = loop.call_later(INK_KEPT_S, self._purge_ink_soon, id_)
+            if entry.ran:  # Who did not see it run leaves its ink to who did.
+                entry.ran = False
+                entry.ink_timer = asyncio.get_running_loop().call_later(INK_KEPT_S, self._purge_ink_soon, id_)
             return
+        entry.ran = True
         if entry.ink_timer is not None:
             entry.ink_timer.cancel()
             entry.ink_timer = None
-        wakes = [] if wake_at_ms is None else [wake_at_ms - now_ms()]
+        wakes_ms: list[float] = [] if wake_at_ms is None else [wake_at_ms - now_ms()]
         if not self.viewers.known:
-            wakes.append(self.viewers.known_in_ms)
-        if wakes:
-            entry.timer = loop.call_later(max(min(wakes), 1) / 1_000, self.attend_soon, id_)
+            wakes_ms.append(self.viewers.known_in_ms)
+        if wakes_ms:
+            self._wake(id_, entry, min(wakes_ms))
+
+    def _wake(self, id_: str, entry: Entry, in_ms: float) -> None:
+        """Not later than that."""
+        loop = asyncio.get_running_loop()
+        at_s = loop.time() + max(in_ms, 1) / 1_000
+        if entry.timer is not None and not entry.timer.cancelled() and loop.time() < entry.timer.when() <= at_s:
+            return
+        if entry.timer is not None:
+            entry.timer.cancel()
+        entry.timer = loop.call_at(at_s, self.attend_soon, id_)
+
+    def _lease_heard(self, id_: str, crosses: bool) -> None:
+        entry = self._entries.get(id_)
+        run = None if entry is None or entry.document is None else entry.document.run
+        # A renewal after the pause is a viewer whose coming was heard before it.
+        if crosses or (isinstance(run, Paused) and run.reason == "last_viewer_left"):
+            self.attend_soon(id_)
 
     def _purge_ink_soon(self, id_: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._purge_ink(id_))
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        self._begin(self._purge_ink(id_))
 
     async def _purge_ink(self, id_: str) -> None:
         entry = self._entries.get(id_)
-        if entry is not None and entry.at_rest:
+        if entry is None or entry.at_rest:
             try:
                 await self._bus.js.purge_stream(subjects.INK, subject=subjects.ink(id_))
-            except (NatsError, APIError, TimeoutError) as error:
+            except (NatsError, TimeoutError) as error:
                 log.warning("ink of %s stays until it is old: %s", id_, error)
 
-    async def _attend_until_done(self, id_: str) -> None:
+    async def _attend_until_done(self, id_: str, entry: Entry) -> None:
         while True:
+            entry.expected_soon = False
             try:
                 await self.attend(id_)
             except (BusUnavailableError, NatsError, TimeoutError) as error:
@@ -202,6 +259,11 @@ class Desk:
                 await asyncio.sleep(RETRY_S)
             else:
                 return
+
+    def _begin(self, doing: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -212,8 +274,8 @@ class Desk:
         entry = self._entries.setdefault(id_, Entry())
         self._entries.move_to_end(id_)
         if len(self._entries) > DOCUMENTS_KEPT_MAX:
-            for oldest, candidate in self._entries.items():
-                if candidate.at_rest and not candidate.lock.locked():
+            for oldest, candidate in islice(self._entries.items(), CANDIDATES_MAX):
+                if candidate.at_rest and not candidate.lock.locked() and candidate is not entry:
                     del self._entries[oldest]
                     break
         return entry
@@ -225,6 +287,12 @@ def _named(job: AnyJob) -> tuple[str, str, int]:
         case IngestSource(source=source):
             return "ingest", source, 1
         case PlanOutline(job=number):
-            return "plan", "outline", number
+            return "plan", PLAN_CELL, number
         case WriteCell(cell=cell, job=number):
             return "write", cell, number
+
+
+def _name(job: AnyJob) -> str:
+    """Its message id: the queue takes it once."""
+    kind, cell, number = _named(job)
+    return f"{job.document}.{kind}.{cell}.{number}"

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
+import msgspec
 from faststream import AckPolicy
 from faststream.nats import ConsumerConfig, JStream, NatsBroker, NatsMessage, PullSub
 from nats.errors import Error as NatsError
 from nats.js.api import DeliverPolicy
-from nats.js.errors import APIError
 
 from schemas import commands, subjects
-from services.conductor.desk import RECONCILE_S, Desk
+from services.conductor.desk import Desk
+from services.conductor.rounds import Rounds
 from services.shared.bus import Bus, connect
 from services.shared.log import BusUnavailableError
 from services.shared.provision import provision
@@ -24,18 +26,23 @@ from services.shared.work import broker_for
 log = logging.getLogger(__name__)
 
 ACK_WAIT_S = 5.0
-RETRY_S = 0.5
-PULL_S = 5.0
+TAKE_S = 4.0
+"""Below ACK_WAIT_S: a wish is obeyed while it is still this replica's, or not at all."""
+RETRY_S = 0.2
+PULL_S = 1.0
+"""A pull that was lost with its server is repeated after this."""
 
 Take = Callable[[NatsMessage], Awaitable[None]]
 
 
-def _subscribe(broker: NatsBroker, stream: str, subject: str, durable: str, policy: DeliverPolicy, take: Take) -> None:  # noqa: PLR0913, PLR0917 -- a subscription is all of these
+def _subscribe(
+    broker: NatsBroker, stream: str, partition: int, subject: str, policy: DeliverPolicy, take: Take
+) -> None:  # noqa: PLR0913, PLR0917 -- a subscription is all of these
     """One partition: strictly in order, one message at a time among all replicas."""
     broker.subscriber(
         subject,
         stream=JStream(stream, declare=False),
-        durable=durable,
+        durable=f"conductor-{stream.lower()}-{partition}",
         config=ConsumerConfig(ack_wait=ACK_WAIT_S, max_ack_pending=1, max_deliver=-1, deliver_policy=policy),
         pull_sub=PullSub(batch_size=1, timeout=PULL_S),
         ack_policy=AckPolicy.MANUAL,
@@ -43,41 +50,62 @@ def _subscribe(broker: NatsBroker, stream: str, subject: str, durable: str, poli
     )(take)
 
 
-def _handlers(desk: Desk) -> tuple[Take, Take]:
+def _takers(desk: Desk) -> tuple[Take, Take]:
     async def fact(message: NatsMessage) -> None:
         raw = message.raw_message
-        await _acknowledged(message, desk.attend(subjects.document_of(raw.subject), raw.metadata.sequence.stream))
+        await _taken(message, desk.attend_fact(subjects.document_of(raw.subject), raw.metadata.sequence.stream))
 
     async def command(message: NatsMessage) -> None:
-        wish = commands.decode(message.body)
-        await _acknowledged(message, desk.attend(wish.document, command=wish))
+        try:
+            wish = commands.decode(message.body)
+        except msgspec.DecodeError:
+            log.exception("no wish: %s", message.raw_message.subject)
+            await message.reject()
+            return
+        await _taken(message, desk.attend(wish.document, wish))
 
     return fact, command
 
 
-async def _acknowledged(message: NatsMessage, attending: Awaitable[None]) -> None:
+async def _taken(message: NatsMessage, attending: Coroutine[Any, Any, object]) -> None:
     try:
-        await attending
+        async with asyncio.timeout(TAKE_S):
+            await attending
+    except asyncio.CancelledError:
+        await message.nack()  # This replica stops: another takes it now, not after ACK_WAIT_S.
+        raise
     except (BusUnavailableError, NatsError, TimeoutError) as error:
-        log.warning("%s again: %s", message.raw_message.subject, error)
+        log.warning("%s again: %s", message.raw_message.subject, error or "not done in time")
         await message.nack(delay=RETRY_S)
+    except Exception:
+        # A defect in one document stops no partition. It is looked at again when its log grows.
+        log.exception("%s cannot be attended to", message.raw_message.subject)
+        await message.reject()
     else:
         await message.ack()  # Last: a crash before this costs another look, never a decision.
 
 
-async def _reconcile(bus: Bus, desk: Desk) -> None:
-    """Now and then, and whenever the bus was away."""
+async def _prepare(bus: Bus) -> None:
+    """Make streams and buckets, however long the bus needs for it."""
     while True:
         try:
-            await desk.reconcile()
-        except (BusUnavailableError, NatsError, APIError, TimeoutError) as error:
-            log.warning("reconciling again: %s", error)
-        waited = 0.0
-        lost = False
-        while waited < RECONCILE_S and not (lost and bus.lost_at_ms is None):
-            lost = lost or bus.lost_at_ms is not None
+            await provision(bus)
+        except (NatsError, TimeoutError) as error:
+            log.warning("streams again: %s", error)
             await asyncio.sleep(RETRY_S)
-            waited += RETRY_S
+        else:
+            return
+
+
+async def _refresh(desk: Desk) -> None:
+    while True:
+        try:
+            await desk.viewers.refresh()
+        except (BusUnavailableError, NatsError) as error:
+            log.warning("viewers again: %s", error)
+            await asyncio.sleep(RETRY_S)
+        else:
+            return
 
 
 async def serve(settings: Settings) -> None:
@@ -86,42 +114,35 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     bus = await connect(settings.bus, "conductor")
-    await provision(bus)
+    await _prepare(bus)
     desk = Desk(bus)
+    rounds = Rounds(bus, desk)
 
     async def back() -> None:
-        await provision(bus)  # What was in memory went with the server.
-        await desk.viewers.refresh()
+        await _prepare(bus)  # What was in memory went with the server.
+        await _refresh(desk)
+        rounds.due()
 
     bus.on_reconnected(back)
     await desk.viewers.start()
     broker = broker_for(settings.bus, "conductor")
-    fact, command = _handlers(desk)
+    fact, command = _takers(desk)
     for partition in range(subjects.PARTITIONS):
-        _subscribe(
-            broker,
-            subjects.FACTS,
-            subjects.facts_stored(partition=partition),
-            f"conductor-facts-{partition}",
-            DeliverPolicy.NEW,
-            fact,
-        )
-        _subscribe(
-            broker,
-            subjects.COMMANDS,
-            subjects.commands_stored(partition),
-            f"conductor-commands-{partition}",
-            DeliverPolicy.ALL,
-            command,
-        )
+        facts, wishes = subjects.facts_stored(partition=partition), subjects.commands_stored(partition)
+        # What was there before there was a conductor, the first round finds.
+        _subscribe(broker, subjects.FACTS, partition, facts, DeliverPolicy.NEW, fact)
+        _subscribe(broker, subjects.COMMANDS, partition, wishes, DeliverPolicy.ALL, command)
     await broker.start()
-    reconciling = asyncio.create_task(_reconcile(bus, desk))
     print("conductor ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
-    await stopping.wait()
-    reconciling.cancel()
+    going_round = asyncio.create_task(rounds.run())
+    stopped = asyncio.create_task(stopping.wait())
+    await asyncio.wait((going_round, stopped), return_when=asyncio.FIRST_COMPLETED)
+    going_round.cancel()
     await desk.close()
     await broker.stop()
     await bus.close()
+    if not stopped.done():
+        await going_round  # It never ends by itself: this raises what ended it.
 
 
 def main() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 import msgspec
+from nats import nuid
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NoStreamResponseError
@@ -20,8 +21,13 @@ from schemas.fold import created, fold
 from services.shared.bus import REQUEST_TIMEOUT_S, Bus
 
 WRONG_LAST_SEQUENCE = 10071
+BATCH_ABANDONED = 10176
 BATCH = 512
+FACTS_AT_ONCE_MAX = 500
+"""Half of what the server takes in one atomic batch."""
 HEADER_SUBJECT = "Nats-Subject"
+APPEND_TRY_S = 1.0
+"""An answer that was lost with its server is not worth waiting for: the same fact again under the same id does no harm."""
 APPEND_PATIENCE_S = 30.0
 RETRY_S = 0.1
 
@@ -95,14 +101,11 @@ async def append(bus: Bus, document: str, fact: AnyFact, expected: int | None = 
         async with asyncio.timeout(APPEND_PATIENCE_S):
             while True:
                 try:
-                    ack = await bus.js.publish(subjects.facts(document), data, headers=headers)
+                    ack = await bus.js.publish(subjects.facts(document), data, timeout=APPEND_TRY_S, headers=headers)
                 except APIError as error:
                     if error.err_code != WRONG_LAST_SEQUENCE:
                         raise
-                    last = await _last(bus, document)
-                    if last is not None and last.data == data:
-                        return last.sequence  # The first try had arrived after all.
-                    raise ConflictError(_sequence_in(error) if last is None else last.sequence) from error
+                    return await _mine(bus, document, data, error)
                 except (NatsError, NoStreamResponseError, TimeoutError):
                     await asyncio.sleep(RETRY_S)
                 else:
@@ -110,6 +113,56 @@ async def append(bus: Bus, document: str, fact: AnyFact, expected: int | None = 
     except TimeoutError as error:
         msg = f"{type(fact).__name__} of {document} was not acknowledged"
         raise BusUnavailableError(msg) from error
+
+
+async def append_all(bus: Bus, document: str, facts: Sequence[AnyFact], expected: int) -> int:
+    """Append facts in one piece behind `expected` and return the last one's sequence: all are there, one after another, or none.
+
+    One atomic batch (NATS ADR-50) while they are no more than FACTS_AT_ONCE_MAX, else several, each behind the one before.
+    Errors as in `append`.
+    """
+    if len(facts) == 1:
+        return await append(bus, document, facts[0], expected)
+    for start in range(0, len(facts), FACTS_AT_ONCE_MAX):
+        batch = [encode(fact) for fact in facts[start : start + FACTS_AT_ONCE_MAX]]
+        try:
+            async with asyncio.timeout(APPEND_PATIENCE_S):
+                expected = await _append_batch(bus, document, batch, expected)
+        except TimeoutError as error:
+            msg = f"{len(batch)} facts of {document} were not acknowledged"
+            raise BusUnavailableError(msg) from error
+    return expected
+
+
+async def _append_batch(bus: Bus, document: str, batch: Sequence[bytes], expected: int) -> int:
+    subject = subjects.facts(document)
+    while True:
+        id_ = nuid.NUID().next().decode()
+        headers = [{subjects.HEADER_BATCH: id_, subjects.HEADER_BATCH_NUMBER: str(n + 1)} for n in range(len(batch))]
+        headers[0][subjects.HEADER_EXPECTED] = str(expected)
+        headers[-1][subjects.HEADER_BATCH_COMMIT] = "1"
+        try:
+            for data, header in zip(batch[:-1], headers[:-1], strict=True):  # Only the last one is answered.
+                await bus.client.publish(subject, data, headers=header)
+            ack = await bus.js.publish(subject, batch[-1], timeout=APPEND_TRY_S, headers=headers[-1])
+        except APIError as error:
+            if error.err_code == WRONG_LAST_SEQUENCE:
+                return await _mine(bus, document, batch[-1], error)
+            if error.err_code != BATCH_ABANDONED:
+                raise
+            await asyncio.sleep(RETRY_S)
+        except (NatsError, NoStreamResponseError, TimeoutError):
+            await asyncio.sleep(RETRY_S)
+        else:
+            return ack.seq
+
+
+async def _mine(bus: Bus, document: str, data: bytes, error: APIError) -> int:
+    """Behind a refusal may be a first try that had arrived after all."""
+    last = await _last(bus, document)
+    if last is not None and last.data == data:
+        return last.sequence
+    raise ConflictError(_sequence_in(error) if last is None else last.sequence) from error
 
 
 async def _last(bus: Bus, document: str) -> Stored | None:

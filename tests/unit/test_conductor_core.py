@@ -1,0 +1,469 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from schemas import streams
+from schemas.attempts import attempt_number
+from schemas.cells import plan_digest, text_digest
+from schemas.commands import ResumeDocument, StopDocument
+from schemas.document import Document, Queued, Running
+from schemas.events import (
+    PLAN_CELL,
+    AnyFact,
+    AttemptCancelled,
+    AttemptStarted,
+    CallSettled,
+    CellCompleted,
+    CellFailed,
+    CellQueued,
+    DocumentCompleted,
+    DocumentCreated,
+    DocumentFailed,
+    DocumentPaused,
+    DocumentResumed,
+    LastViewerLeft,
+    OutlinePlanned,
+    SourceFailed,
+    SourceIngested,
+    ViewerReturned,
+)
+from schemas.fold import created, fold
+from schemas.jobs import IngestSource, PlanOutline, WriteCell
+from schemas.values import Column, Policy, Section, SourceGiven
+from services.conductor.core import (
+    CELLS_IN_FLIGHT_MAX,
+    FIRST_VIEWER_MS,
+    LOST_AFTER_MS,
+    NOTHING,
+    REPUBLISH_MS_MAX,
+    Decision,
+    Situation,
+    decide,
+    obey,
+    suspects,
+)
+
+DOC = "d" * 32
+NOW = 1_000_000
+A, B, C = (
+    Section(id="a", heading="A"),
+    Section(id="b", heading="B"),
+    Section(id="c", heading="C", depends_on=("a", "b")),
+)
+SOURCE = SourceGiven(id="s1", name="one", media_type="text/plain", size_bytes=1, digest="x")
+WATCHED = Situation(now_ms=NOW, viewers=1, watched_at_ms=NOW)
+LEFT = Situation(now_ms=NOW, watched_at_ms=NOW)
+
+
+def given(*facts: AnyFact, outline: tuple[Section, ...] = (A, B, C), **made: Any) -> Document:
+    """A document created at NOW, and what happened to it since."""
+    first = DocumentCreated(
+        at_ms=NOW, title="T", brief="B", policy=made.pop("policy", Policy()), outline=outline, **made
+    )
+    return then(created(DOC, first, 1), *facts)
+
+
+def then(document: Document, *facts: AnyFact) -> Document:
+    for fact in facts:
+        document = fold(document, fact, document.sequence + 1)
+    return document
+
+
+def settled(document: Document, situation: Situation = WATCHED) -> Document:
+    """After its conductor has appended all that was missing."""
+    for _ in range(20):
+        decision = decide(document, situation)
+        if not decision.facts:
+            return document
+        document = then(document, *decision.facts)
+    raise AssertionError(document)
+
+
+def queued(decision: Decision) -> list[str]:
+    return [fact.cell for fact in decision.facts if isinstance(fact, CellQueued)]
+
+
+def started(document: Document, cell: str, **more: Any) -> AttemptStarted:
+    attempt = attempt_number(document.cells[cell].job, 1, 1)
+    return AttemptStarted(at_ms=NOW, cell=cell, attempt=attempt, writer="w", model="m", **more)
+
+
+def written(document: Document, cell: str, text: str = "text") -> CellCompleted:
+    job, revision = document.cells[cell].job, document.cells[cell].revision
+    attempt = attempt_number(job, 1, 1)
+    return CellCompleted(
+        at_ms=NOW, cell=cell, revision=revision, attempt=attempt, text=text, output_digest=text_digest(text)
+    )
+
+
+def failed(document: Document, cell: str) -> CellFailed:
+    job, revision = document.cells[cell].job, document.cells[cell].revision
+    return CellFailed(at_ms=NOW, cell=cell, revision=revision, job=job, kind="server_error", message="no")
+
+
+def all_written(document: Document) -> Document:
+    for cell in ("a", "b", "c"):
+        document = settled(document)
+        document = then(document, started(document, cell), written(document, cell))
+    return document
+
+
+# -- Work -----------------------------------------------------------------------------------------------------------------
+
+
+def test_cells_that_depend_on_nothing_are_queued_at_once_and_the_others_wait() -> None:
+    assert queued(decide(given(), WATCHED)) == ["a", "b"]
+
+
+def test_a_job_is_published_only_when_the_log_says_that_its_cell_is_queued() -> None:
+    assert decide(given(), WATCHED).jobs == ()
+    decision = decide(settled(given()), WATCHED)
+    deadline_ms = NOW + Policy().deadline_s * 1_000
+    assert decision.facts == ()
+    assert decision.jobs == tuple(
+        WriteCell(document=DOC, lane="interactive", deadline_ms=deadline_ms, cell=cell, revision=1, job=1)
+        for cell in ("a", "b")
+    )
+
+
+def test_a_cell_is_queued_when_the_last_one_that_it_depends_on_is_written() -> None:
+    document = settled(given())
+    document = then(document, written(document, "a"))
+    assert queued(decide(document, WATCHED)) == []
+    document = then(document, written(document, "b"))
+    assert queued(decide(document, WATCHED)) == ["c"]
+
+
+def test_a_failed_cell_does_not_keep_its_dependents_from_being_written() -> None:
+    document = settled(given())
+    document = then(document, failed(document, "a"), written(document, "b"))
+    assert queued(decide(document, WATCHED)) == ["c"]
+
+
+def test_sources_are_read_before_anything_is_written_from_them() -> None:
+    document = given(sources=(SOURCE,))
+    decision = decide(document, WATCHED)
+    assert decision.facts == ()
+    assert [job.source for job in decision.jobs if isinstance(job, IngestSource)] == ["s1"]
+    read = SourceIngested(at_ms=NOW, source="s1", digest="t", passages=1, characters=1)
+    assert queued(decide(then(document, read), WATCHED)) == ["a", "b"]
+
+
+def test_a_source_that_cannot_be_read_does_not_hold_up_the_document() -> None:
+    document = given(SourceFailed(at_ms=NOW, source="s1", message="no text"), sources=(SOURCE,))
+    assert queued(decide(document, WATCHED)) == ["a", "b"]
+
+
+def test_without_an_outline_one_is_asked_for() -> None:
+    document = given(outline=())
+    (fact,) = decide(document, WATCHED).facts
+    assert isinstance(fact, CellQueued)
+    assert (fact.cell, fact.input_digest) == (PLAN_CELL, plan_digest(document))
+    (job,) = decide(then(document, fact), WATCHED).jobs
+    assert isinstance(job, PlanOutline)
+
+
+def test_a_planned_outline_is_written() -> None:
+    document = settled(given(outline=()))
+    planned = OutlinePlanned(at_ms=NOW, attempt=attempt_number(1, 1, 1), sections=(A, B))
+    document = then(document, started(document, PLAN_CELL), planned)
+    assert queued(decide(document, WATCHED)) == ["a", "b"]
+
+
+def test_a_document_whose_outline_cannot_be_planned_has_failed_and_says_why() -> None:
+    document = settled(given(outline=()))
+    document = then(document, failed(document, PLAN_CELL))
+    assert decide(document, WATCHED).facts == (DocumentFailed(at_ms=NOW, kind="server_error", message="no"),)
+
+
+def test_a_document_is_completed_when_every_cell_is_written_or_has_failed() -> None:
+    document = all_written(given())
+    assert decide(document, WATCHED).facts == (DocumentCompleted(at_ms=NOW, cells_completed=3, cells_failed=0),)
+    document = settled(given())
+    document = settled(then(document, failed(document, "a"), written(document, "b")))
+    document = then(document, written(document, "c"))
+    assert decide(document, WATCHED).facts == (DocumentCompleted(at_ms=NOW, cells_completed=2, cells_failed=1),)
+
+
+def test_a_document_that_is_over_wants_nothing() -> None:
+    document = settled(all_written(given()))
+    assert decide(document, WATCHED) == NOTHING
+    assert decide(document, replace(LEFT, now_ms=NOW * 2)) == NOTHING
+
+
+def test_a_huge_document_has_only_so_many_cells_in_flight() -> None:
+    columns = tuple(Column(id=f"q{n}", heading="?") for n in range(10))
+    sources = tuple(replace(SOURCE, id=f"s{n}") for n in range(20))
+    document = given(
+        *(SourceIngested(at_ms=NOW, source=f"s{n}", digest=str(n), passages=1, characters=1) for n in range(20)),
+        outline=(Section(id="t", heading="T", columns=columns),),
+        sources=sources,
+    )
+    document = settled(document)
+    assert sum(isinstance(cell.state, Queued) for cell in document.cells.values()) == CELLS_IN_FLIGHT_MAX
+    document = then(document, written(document, "t:s0:q0"))
+    assert queued(decide(document, WATCHED)) == ["t:s4:q8"]
+
+
+def test_a_cell_whose_inputs_changed_is_queued_as_a_new_revision() -> None:
+    document = all_written(given())
+    (again,) = [cell for cell in decide(_rewritten(document, "a"), WATCHED).facts if isinstance(cell, CellQueued)]
+    assert (again.cell, again.revision, again.job) == ("c", 2, 2)
+
+
+def test_equal_output_stops_the_wave() -> None:
+    document = all_written(given())
+    assert queued(decide(_rewritten(document, "a", "text"), WATCHED)) == []
+
+
+def test_a_running_cell_whose_inputs_changed_is_outranked_by_a_new_job() -> None:
+    document = settled(given())
+    document = settled(then(document, written(document, "a"), written(document, "b")))
+    document = then(document, started(document, "c"))
+    (again,) = [cell for cell in decide(_rewritten(document, "a"), WATCHED).facts if isinstance(cell, CellQueued)]
+    assert (again.cell, again.revision, again.job) == ("c", 2, 2)
+
+
+def _rewritten(document: Document, cell: str, text: str = "another text") -> Document:
+    before = document.cells[cell]
+    assert before.completed is not None
+    after = replace(before, completed=replace(before.completed, text=text, output_digest=text_digest(text)))
+    return replace(document, cells={**document.cells, cell: after})
+
+
+# -- What got lost --------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_is_published_again_only_while_the_queue_would_drop_it_as_a_repeat() -> None:
+    document = settled(given())
+    assert REPUBLISH_MS_MAX < streams.DUPLICATE_WINDOW_S * 1_000
+    assert len(decide(document, replace(WATCHED, now_ms=NOW + REPUBLISH_MS_MAX - 1)).jobs) == 2
+    assert decide(document, replace(WATCHED, now_ms=NOW + REPUBLISH_MS_MAX)).jobs == ()
+
+
+def test_a_job_that_a_writer_has_had_is_not_published_again_when_it_went_back_to_the_queue() -> None:
+    document = settled(given(outline=(A,)))
+    back = AttemptCancelled(
+        at_ms=NOW,
+        cell="a",
+        attempt=attempt_number(1, 1, 1),
+        reason="writer_stopping",
+        asked_at_ms=NOW,
+        closed_at_ms=NOW,
+    )
+    document = then(document, started(document, "a"), back)
+    assert isinstance(document.cells["a"].state, Queued)
+    assert decide(document, WATCHED).jobs == ()
+
+
+def test_a_cell_whose_job_the_queue_has_lost_gets_a_new_one() -> None:
+    document = settled(given(outline=(A, B)))
+    document = then(document, started(document, "b"))
+    late = NOW + LOST_AFTER_MS
+    assert suspects(document, late - 1) == ()
+    assert suspects(document, late) == ("a", "b")
+    decision = decide(document, replace(WATCHED, now_ms=late, lost=frozenset({"b"})))
+    (again,) = decision.facts
+    assert isinstance(again, CellQueued)
+    assert (again.cell, again.revision, again.job) == ("b", 1, 2)
+
+
+# -- Viewers --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_document_has_half_a_minute_to_get_its_first_viewer() -> None:
+    document = settled(given())
+    unseen = Situation(now_ms=NOW + FIRST_VIEWER_MS - 1)
+    decision = decide(document, unseen)
+    assert decision.facts == ()
+    assert decision.wake_at_ms == NOW + FIRST_VIEWER_MS
+    assert isinstance(decide(document, replace(unseen, now_ms=NOW + FIRST_VIEWER_MS)).facts[0], LastViewerLeft)
+
+
+def test_when_the_last_viewer_leaves_no_new_cell_is_begun_and_after_the_grace_the_document_pauses() -> None:
+    document = settled(given())
+    (left,) = decide(document, LEFT).facts
+    assert left == LastViewerLeft(at_ms=NOW, pauses_at_ms=NOW + 10_000)
+    document = then(document, left)
+    decision = decide(document, LEFT)
+    assert (decision.facts, decision.jobs, decision.wake_at_ms) == ((), (), NOW + 10_000)
+    over = replace(LEFT, now_ms=NOW + 10_000)
+    assert decide(document, over).facts == (
+        DocumentPaused(at_ms=NOW + 10_000, reason="last_viewer_left", asked_at_ms=NOW + 10_000),
+    )
+
+
+def test_a_grace_of_nothing_pauses_at_once() -> None:
+    document = given(policy=Policy(grace_ms=0))
+    (paused,) = decide(document, LEFT).facts
+    assert isinstance(paused, DocumentPaused)
+
+
+def test_a_viewer_who_comes_back_within_the_grace_finds_the_document_running() -> None:
+    document = settled(given(), LEFT)
+    assert decide(document, WATCHED).facts == (ViewerReturned(at_ms=NOW),)
+    assert queued(decide(then(document, ViewerReturned(at_ms=NOW)), WATCHED)) == ["a", "b"]
+
+
+def test_no_lease_means_nothing_while_leases_are_not_known() -> None:
+    document = settled(given())
+    assert decide(document, replace(LEFT, leases_known=False)).facts == ()
+    leaving = settled(document, LEFT)
+    assert decide(leaving, replace(LEFT, leases_known=False, now_ms=NOW + 20_000)).facts == ()
+
+
+def test_never_means_never() -> None:
+    document = settled(given(policy=Policy(grace_ms="never")))
+    assert decide(document, replace(LEFT, now_ms=NOW + 100_000)).facts == ()
+
+
+def test_what_runs_may_finish_where_the_policy_says_so_and_nothing_else_is_begun() -> None:
+    document = settled(given(policy=Policy(on_last_viewer_left="finish_running")))
+    document = then(document, started(document, "a"))
+    document = settled(document, LEFT)
+    assert document.leaving is not None
+    assert document.leaving.pauses_at_ms is None
+    assert isinstance(document.run, Running)
+    document = then(document, written(document, "a"))
+    assert isinstance(decide(document, LEFT).facts[0], DocumentPaused)
+
+
+def test_a_document_that_goes_on_without_viewers_moves_to_the_batch_lane() -> None:
+    document = given(policy=Policy(on_last_viewer_left="continue"))
+    assert {fact.lane for fact in decide(document, LEFT).facts if isinstance(fact, CellQueued)} == {"batch"}
+    assert {fact.lane for fact in decide(document, WATCHED).facts if isinstance(fact, CellQueued)} == {"interactive"}
+
+
+def test_what_was_finished_when_the_last_viewer_left_is_completed_and_not_paused() -> None:
+    document = settled(given(outline=(A,)))
+    document = settled(then(document, started(document, "a")), LEFT)
+    document = then(document, written(document, "a"))
+    assert isinstance(decide(document, replace(LEFT, now_ms=NOW + 10_000)).facts[0], DocumentCompleted)
+
+
+def test_a_document_paused_for_want_of_viewers_goes_on_when_one_comes() -> None:
+    document = then(given(), DocumentPaused(at_ms=NOW, reason="last_viewer_left", asked_at_ms=NOW))
+    later = Situation(now_ms=NOW + 1, viewers=1, watched_at_ms=NOW + 1)
+    assert decide(document, later).facts == (DocumentResumed(at_ms=NOW + 1),)
+
+
+def test_a_lease_from_before_the_pause_does_not_undo_it() -> None:
+    document = then(given(), DocumentPaused(at_ms=NOW, reason="last_viewer_left", asked_at_ms=NOW))
+    assert decide(document, WATCHED) == NOTHING
+
+
+def test_a_document_that_was_stopped_or_has_spent_its_budget_stays_so_whoever_watches() -> None:
+    later = Situation(now_ms=NOW + 1, viewers=1, watched_at_ms=NOW + 1)
+    assert decide(given(DocumentPaused(at_ms=NOW, reason="stop_asked", asked_at_ms=NOW)), later) == NOTHING
+    assert decide(given(DocumentPaused(at_ms=NOW, reason="budget_spent", asked_at_ms=NOW)), later) == NOTHING
+
+
+# -- Wishes ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_stop_pauses_what_runs_and_nothing_else() -> None:
+    stop = StopDocument(document=DOC, asked_at_ms=NOW)
+    (paused,) = obey(given(), stop, NOW + 5)
+    assert paused == DocumentPaused(at_ms=NOW + 5, reason="stop_asked", asked_at_ms=NOW)
+    assert obey(given(paused), stop, NOW + 5) == ()
+    assert obey(settled(all_written(given())), stop, NOW + 5) == ()
+
+
+def test_a_resume_goes_on_where_something_is_left_to_do() -> None:
+    resume = ResumeDocument(document=DOC, asked_at_ms=NOW)
+    assert obey(given(), resume, NOW) == ()
+    paused = DocumentPaused(at_ms=NOW, reason="stop_asked", asked_at_ms=NOW)
+    assert obey(given(paused), resume, NOW) == (DocumentResumed(at_ms=NOW),)
+    assert obey(settled(all_written(given())), resume, NOW) == ()
+
+
+def test_after_a_resume_what_is_written_stays_and_what_was_cut_off_is_written_anew() -> None:
+    document = settled(given())
+    document = then(document, started(document, "a"), written(document, "a"), started(document, "b"))
+    document = then(document, DocumentPaused(at_ms=NOW, reason="stop_asked", asked_at_ms=NOW))
+    document = then(document, DocumentResumed(at_ms=NOW))
+    (again,) = decide(document, WATCHED).facts
+    assert isinstance(again, CellQueued)
+    assert (again.cell, again.revision, again.job) == ("b", 1, 2)
+
+
+def test_a_resume_tries_again_what_had_failed_for_good() -> None:
+    document = settled(given(outline=(A, B)))
+    document = settled(then(document, failed(document, "a"), written(document, "b")))
+    document = then(document, *obey(document, ResumeDocument(document=DOC, asked_at_ms=NOW), NOW))
+    assert queued(decide(document, WATCHED)) == ["a"]
+
+
+# -- Limits ---------------------------------------------------------------------------------------------------------------
+
+
+def test_at_the_deadline_what_is_not_written_is_given_up_and_the_document_is_completed() -> None:
+    document = settled(given(policy=Policy(deadline_s=10)))
+    document = then(document, written(document, "a"), started(document, "b"))
+    assert decide(document, WATCHED).wake_at_ms == NOW + 10_000
+    facts = decide(document, replace(WATCHED, now_ms=NOW + 10_000)).facts
+    assert [(fact.cell, fact.kind) for fact in facts if isinstance(fact, CellFailed)] == [
+        ("b", "deadline"),
+        ("c", "deadline"),
+    ]
+    assert facts[-1] == DocumentCompleted(at_ms=NOW + 10_000, cells_completed=1, cells_failed=2)
+    assert decide(then(document, *facts), WATCHED) == NOTHING
+
+
+def test_a_document_without_an_outline_at_the_deadline_has_failed() -> None:
+    document = settled(given(outline=(), policy=Policy(deadline_s=10)))
+    (fact,) = decide(document, replace(WATCHED, now_ms=NOW + 10_000)).facts
+    assert isinstance(fact, DocumentFailed)
+    assert fact.kind == "deadline"
+
+
+def spending(cost: float) -> tuple[AnyFact, AnyFact]:
+    attempt = attempt_number(1, 1, 1)
+    return (
+        AttemptStarted(at_ms=NOW, cell="a", attempt=attempt, writer="w", model="m", cost_max=cost),
+        CallSettled(
+            at_ms=NOW,
+            cell="a",
+            attempt=attempt,
+            call=1,
+            model="m",
+            outcome="finished",
+            tokens_in=1,
+            tokens_out=1,
+            cost=cost,
+            exact=True,
+            duration_ms=1,
+        ),
+    )
+
+
+def test_a_document_that_has_spent_its_budget_pauses() -> None:
+    document = then(settled(given(policy=Policy(budget=0.5))), *spending(0.5))
+    assert decide(document, WATCHED).facts == (DocumentPaused(at_ms=NOW, reason="budget_spent", asked_at_ms=NOW),)
+
+
+def test_what_runs_may_end_on_what_it_has_reserved_but_nothing_else_is_begun() -> None:
+    document = settled(given(policy=Policy(budget=0.5), outline=(A, B, replace(C, depends_on=("a",)))))
+    document = then(document, written(document, "a"), started(document, "b", cost_max=0.5))
+    assert decide(document, WATCHED).facts == ()
+
+
+def test_a_call_that_nobody_settled_counts_at_its_maximum() -> None:
+    document = settled(given(policy=Policy(budget=0.5), outline=(A, replace(B, depends_on=("a",)))))
+    document = then(document, started(document, "a", cost_max=0.5), written(document, "a"))
+    assert isinstance(decide(document, WATCHED).facts[0], DocumentPaused)
+
+
+def test_a_budget_of_nothing_allows_what_costs_nothing() -> None:
+    document = settled(given(policy=Policy(budget=0.0)))
+    assert decide(then(document, *spending(0.0)), WATCHED).facts == ()
+    assert isinstance(decide(then(document, *spending(0.1)), WATCHED).facts[0], DocumentPaused)
+
+
+def test_deciding_twice_decides_the_same() -> None:
+    document = given()
+    first, second = decide(document, WATCHED), decide(document, WATCHED)
+    assert msgspec.json.encode(first) == msgspec.json.encode(second)
