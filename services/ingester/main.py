@@ -7,7 +7,7 @@ import logging
 import signal
 
 from schemas import subjects
-from schemas.document import Source
+from schemas.document import Document
 from schemas.events import SourceFailed, SourceIngested
 from schemas.jobs import AnyJob, IngestSource
 from services.ingester.apart import read_apart
@@ -15,7 +15,7 @@ from services.ingester.kinds import is_simple
 from services.ingester.reading import Given, Outcome, Read, Unreadable, read
 from services.shared.bus import Bus, connect
 from services.shared.clock import now_ms
-from services.shared.log import append, read_document
+from services.shared.log import ConflictError, append, read_document
 from services.shared.provision import provisioned
 from services.shared.settings import Settings
 from services.shared.sources import SourceStore
@@ -38,14 +38,14 @@ class Ingester:
         """Read one source, unless that is done already. Also in a paused document: it costs no model call."""
         if not isinstance(job, IngestSource):
             return
-        source = await self._wanted(job)
-        if source is None:
+        document = await self._wanting(job)
+        if document is None:
             return
         data = await self._store.get_bytes(job.document, job.source)
         if data is None:
             outcome: Outcome = Unreadable(message="Its bytes are not there.")
         else:
-            given = source.given
+            given = document.sources[job.source].given
             outcome = await _read(Given(source=given.id, name=given.name, media_type=given.media_type, data=data))
         match outcome:
             case Read(passages=passages):
@@ -61,22 +61,30 @@ class Ingester:
                 )
             case Unreadable(message=message):
                 fact = SourceFailed(at_ms=now_ms(), source=job.source, message=message)
-        await append(self._bus, job.document, fact)
+        await self._say(job, fact)
 
     async def bury(self, job: AnyJob) -> None:
         """A source that killed every ingester that took it."""
-        if isinstance(job, IngestSource) and await self._wanted(job) is not None:
+        if isinstance(job, IngestSource):
             message = "Reading it failed again and again."
-            fact = SourceFailed(at_ms=now_ms(), source=job.source, message=message, kind="poison")
-            await append(self._bus, job.document, fact)
+            await self._say(job, SourceFailed(at_ms=now_ms(), source=job.source, message=message, kind="poison"))
 
-    async def _wanted(self, job: IngestSource) -> Source | None:
-        """The job's source, if it has neither been read nor given up."""
+    async def _say(self, job: IngestSource, fact: SourceIngested | SourceFailed) -> None:
+        """Append what became of a source, once, whoever else had its job too."""
+        while (document := await self._wanting(job)) is not None:
+            try:
+                await append(self._bus, job.document, fact, expected=document.sequence)
+            except ConflictError:
+                continue  # Something else happened to the document: look again.
+            return
+
+    async def _wanting(self, job: IngestSource) -> Document | None:
+        """The document, if it has the job's source, and that has neither been read nor given up."""
         document = await read_document(self._bus, job.document)
         source = None if document is None else document.sources.get(job.source)
         if source is None or source.digest is not None or source.failure is not None:
             return None
-        return source
+        return document
 
 
 async def _read(given: Given) -> Outcome:

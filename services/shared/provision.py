@@ -7,7 +7,7 @@ import asyncio
 from nats.errors import Error as NatsError
 from nats.js.errors import BadRequestError, NotFoundError
 
-from schemas import streams
+from schemas import streams, subjects
 from services.shared.bus import Bus
 
 WAIT_S = 0.05
@@ -23,12 +23,22 @@ async def provision(bus: Bus) -> None:
 
 
 async def provisioned(bus: Bus) -> None:
-    """Return once every stream is there, whoever makes them."""
+    """Return once every stream that this service may ask about is there, whoever makes them."""
     for config in streams.STREAMS:
-        while True:
+        name = config.name or ""
+        while _may_ask(bus, name):
             try:
-                await bus.js.stream_info(config.name or "")
+                await bus.js.stream_info(name)
             except (NotFoundError, NatsError, TimeoutError):
                 await asyncio.sleep(WAIT_S)
             else:
                 break
+
+
+def _may_ask(bus: Bus, stream: str) -> bool:
+    """A question that the bus does not allow would never be answered."""
+    subject = f"$JS.API.STREAM.INFO.{stream}"
+    return any(
+        subject == allowed or (allowed.endswith(">") and subject.startswith(allowed[:-1]))
+        for allowed in subjects.PUBLISH[bus.service]
+    )

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from time import monotonic
 
 import pytest
+from pydantic import SecretStr
 
 from schemas import jobs, subjects
 from schemas.cells import text_digest
 from schemas.document import Document
-from schemas.events import DocumentCreated, DocumentPaused
+from schemas.events import DocumentCreated, DocumentPaused, SourceFailed
 from schemas.jobs import IngestSource
 from schemas.values import Policy, SourceGiven
-from services.shared.bus import Bus
+from services.shared.bus import Bus, connect
 from services.shared.log import append, read
+from services.shared.provision import provision
+from services.shared.settings import BusSettings
 from services.shared.sources import SourceStore
 from services.shared.tail import DocumentTail
 from services.shared.work import DELIVERIES_MAX
-from tests.integration.conftest import BusFactory
+from tests.integration.conftest import BINARY, BusFactory
 
 DOCUMENT = "0123456789abcdef0123456789abcdef"
 NOW_MS = 1_700_000_000_000
@@ -31,12 +37,13 @@ MARKDOWN = b"# Leases\n\nA lease is a key that expires unless it is renewed.\n\n
 
 
 @asynccontextmanager
-async def ingester(url: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def ingester(url: str, password: str | None = None) -> AsyncGenerator[asyncio.subprocess.Process]:
+    secret = {} if password is None else {"SCRIPTORIUM_BUS__PASSWORD": password}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "services.ingester",
-        env={**os.environ, "SCRIPTORIUM_BUS__URL": url},
+        env={**os.environ, "SCRIPTORIUM_BUS__URL": url, **secret},
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
@@ -165,7 +172,7 @@ async def test_a_job_that_killed_its_ingesters_is_buried(nats_server: str, bus: 
     made = await bus("operator")
     await begin(made, ("s1", "leases.md", "text/markdown", MARKDOWN))
     async with ingester(nats_server) as process:  # Makes the consumer.
-        await until_read(made)
+        await queue_empty(made)
         process.kill()
         await process.wait()
     other = SourceGiven(id="s1", name="x.md", media_type="text/markdown", size_bytes=1, digest="")
@@ -180,7 +187,7 @@ async def test_a_job_that_killed_its_ingesters_is_buried(nats_server: str, bus: 
         await message.nak()
     tail = DocumentTail(made, document)
     failed = asyncio.Event()
-    tail.listen(lambda _: failed.set())
+    tail.listen(lambda fact: failed.set() if isinstance(fact, SourceFailed) else None)
     await tail.start()
     async with ingester(nats_server):
         async with asyncio.timeout(20):
@@ -202,3 +209,35 @@ async def test_it_ends_within_two_seconds(nats_server: str, bus: BusFactory, how
         await process.wait()
         assert monotonic() - asked < 2
         assert process.returncode == 0
+
+
+async def test_it_needs_no_more_than_its_own_permissions(tmp_path: Path) -> None:
+    users: tuple[subjects.ServiceName, ...] = ("operator", "ingester")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    config = tmp_path / "nats.conf"
+    written = {
+        "listen": f"127.0.0.1:{port}",
+        "jetstream": {"store_dir": str(tmp_path / "store")},
+        "authorization": {
+            "users": [{"user": user, "password": "secret", "permissions": subjects.permissions(user)} for user in users]
+        },
+    }
+    config.write_text(json.dumps(written))
+    server = await asyncio.create_subprocess_exec(
+        str(BINARY), "--config", str(config), stderr=asyncio.subprocess.DEVNULL
+    )
+    url = f"nats://127.0.0.1:{port}"
+    made = await connect(BusSettings(url=url, password=SecretStr("secret")), "operator")
+    try:
+        await provision(made)
+        page = f"<html><body><article><p>{'Words of a page. ' * 20}</p></article></body></html>".encode()
+        await begin(made, ("s1", "leases.md", "text/markdown", MARKDOWN), ("s2", "a.html", "text/html", page))
+        async with ingester(url, "secret"):
+            document = await until_read(made)
+            await queue_empty(made)
+        assert all(source.digest for source in document.sources.values())
+    finally:
+        await made.close()
+        server.kill()
+        await server.wait()
