@@ -262,8 +262,8 @@ async def test_the_record_knows_the_moment_when_the_client_goes(http: httpx2.Asy
             "POST", "/v1/chat/completions", json=ask(), headers=turned("token_interval_ms=5000", "leaving")
         ) as answer,
     ):
-        async for _ in answer.aiter_bytes():
-            break
+        parts = answer.aiter_bytes()
+        assert await anext(parts)
         opened = (await http.get("/record/open", params={"document": "leaving"})).json()
         assert len(opened) == 1
         left_at_ms = time.time() * 1_000

@@ -37,12 +37,12 @@ appends each piece at its offset, so that a piece that arrives twice is skipped.
 one document at once. The bus was chosen on 3 March 2024.
 """
 PASSAGES = {("s1", 1): LEASES, ("s2", 4): INK}
-CELL = {
+CELL: dict[str, Any] = {
     "type": "object",
     "properties": {"answer": {"type": "string"}, "quote": {"type": "string"}, "passage": {"type": ["integer", "null"]}},
     "required": ["answer", "quote", "passage"],
 }
-OUTLINE = {
+OUTLINE: dict[str, Any] = {
     "$ref": "#/$defs/Outline",
     "$defs": {
         "Outline": {
