@@ -1,0 +1,42 @@
+/** The document page's keys. They are silent while something is being typed, and when held with Ctrl, Alt or ⌘. */
+
+import type { Reader } from './reader.svelte';
+import type { Run } from './run.svelte';
+
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable], dialog') !== null;
+}
+
+function step(reader: Reader, by: number): void {
+  const sections = reader.live.document?.outline ?? [];
+  const at = sections.findIndex((section) => section.id === reader.section);
+  const next = sections[Math.min(Math.max(at + by, 0), sections.length - 1)];
+  if (next !== undefined) reader.showSection(next.id);
+}
+
+export function documentKeys(reader: Reader, run: Run): (event: KeyboardEvent) => void {
+  const does: Readonly<Record<string, () => void>> = {
+    j: () => step(reader, 1),
+    k: () => step(reader, -1),
+    '.': () => run.toggle(),
+    '[': () => (reader.isOutlineOpen = !reader.isOutlineOpen),
+    ']': () => (reader.isEvidenceOpen = !reader.isEvidenceOpen),
+    '?': () => (reader.isHelpOpen = true),
+    Escape: () => escape(reader),
+  };
+  return (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    const act = Object.hasOwn(does, event.key) ? does[event.key] : undefined;
+    if (act === undefined) return;
+    if (event.key !== 'Escape') event.preventDefault();
+    act();
+  };
+}
+
+/** What was opened last is closed first: popover, then the drawers of a narrow screen, then what is lit. */
+function escape(reader: Reader): void {
+  if (reader.pointed !== null) reader.pointed = null;
+  else if (matchMedia('(max-width: 1199px)').matches && reader.isEvidenceOpen) reader.isEvidenceOpen = false;
+  else if (matchMedia('(max-width: 899px)').matches && reader.isOutlineOpen) reader.isOutlineOpen = false;
+  else reader.chosen = null;
+}

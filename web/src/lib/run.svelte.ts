@@ -1,0 +1,73 @@
+/** What the reader can do about a run: stop it, go on, take it away. Shown as done at once, and as refused if it was. */
+
+import { markdownOf, Problem, resumeDocument, stopDocument } from './api';
+import type { LiveDocument } from './live.svelte';
+import { page, problem } from './messages';
+
+export type Can = 'stop' | 'resume' | 'again' | null;
+
+export class Run {
+  trouble = $state('');
+  isBusy = $state(false);
+  #wasStopAsked = $state(false);
+  #live: LiveDocument;
+
+  constructor(live: LiveDocument) {
+    this.#live = live;
+  }
+
+  get can(): Can {
+    const document = this.#live.document;
+    switch (document?.run.type) {
+      case 'Running':
+        return 'stop';
+      case 'Paused':
+      case 'Abandoned':
+        return 'resume';
+      case 'Done':
+        return Object.values(document.cells).some((cell) => cell.state.type === 'Failed') ? 'again' : null;
+      default:
+        return null;
+    }
+  }
+
+  get isStopping(): boolean {
+    return this.#wasStopAsked && this.#live.document?.run.type === 'Running';
+  }
+
+  toggle(): void {
+    if (this.isBusy || this.can === null) return;
+    if (this.can === 'stop') {
+      this.#wasStopAsked = true;
+      void this.#do(() => stopDocument(this.#live.id));
+    } else {
+      this.#wasStopAsked = false;
+      void this.#do(() => resumeDocument(this.#live.id));
+    }
+  }
+
+  export(): void {
+    void this.#do(async () => {
+      const url = URL.createObjectURL(await markdownOf(this.#live.id));
+      const link = document.createElement('a');
+      link.href = url;
+      link.download = `${this.#live.document?.title || page.untitled}.md`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    });
+  }
+
+  async #do(wish: () => Promise<void>): Promise<void> {
+    this.isBusy = true;
+    this.trouble = '';
+    try {
+      await wish();
+    } catch (error) {
+      this.#wasStopAsked = false;
+      const isRefused = error instanceof Problem && (error.status === 401 || error.status === 403);
+      this.trouble = isRefused ? page.readOnly : problem(error instanceof Error ? error.message : '');
+    } finally {
+      this.isBusy = false;
+    }
+  }
+}
