@@ -123,6 +123,7 @@ STREAMS: tuple[StreamConfig, ...] = (
     ),
 )
 
-FILE_STORE_BYTES_MAX = 8 * 1024**3
-"""The server's `max_file_store`: above the sum of the streams' own limits, which it reserves."""
-MEMORY_STORE_BYTES_MAX = 1024**3
+FILE_STORE_BYTES_MAX = 12 * 1024**3
+"""The server's `max_file_store`: above the sum of the streams' own limits, which it reserves, by the largest one, which it
+counts twice when it is asked to make sure of a stream that is there."""
+MEMORY_STORE_BYTES_MAX = 2 * 1024**3

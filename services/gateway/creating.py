@@ -15,7 +15,7 @@ from nats.js.kv import KeyValue
 from schemas import subjects
 from schemas.events import DocumentCreated
 from schemas.outline import check_outline
-from schemas.requests import CreateDocument, SourceWanted
+from schemas.requests import DocumentAsked, SourceAsked
 from schemas.values import SOURCE_BYTES_MAX, SourceGiven
 from services.gateway.access import Access, new_id, new_key
 from services.gateway.problems import FieldError, Problem
@@ -44,7 +44,7 @@ class Creating:
         self._store = store
         self._idempotency = idempotency
 
-    async def create(self, wanted: CreateDocument, body: bytes, idempotency_key: str | None = None) -> Made:
+    async def create(self, wanted: DocumentAsked, body: bytes, idempotency_key: str | None = None) -> Made:
         """Problem 422 names what cannot be. The same `idempotency_key` with the same body is the same document."""
         _check(wanted)
         made = Made(new_id(), new_key())
@@ -78,9 +78,9 @@ class Creating:
         await self._store.put_bytes(UPLOADS, id_, len(name.encode()).to_bytes(2) + name.encode() + data)
         return id_
 
-    async def _source(self, document: str, number: int, wanted: SourceWanted) -> SourceGiven:
+    async def _source(self, document: str, number: int, wanted: SourceAsked) -> SourceGiven:
         id_ = f"s{number}"
-        name, data = wanted.name, (wanted.text or "").encode()
+        name, data = wanted.name or "", (wanted.text or "").encode()
         if wanted.upload is not None:
             kept = await self._store.get_bytes(UPLOADS, wanted.upload)
             if kept is None:
@@ -122,10 +122,8 @@ class Creating:
             return (await bucket.get(SECRET)).value or b""
 
 
-def _check(wanted: CreateDocument) -> None:
+def _check(wanted: DocumentAsked) -> None:
     errors: list[FieldError] = []
-    if not wanted.brief.strip():
-        errors.append(FieldError("/brief", "A brief needs some words."))
     for number, source in enumerate(wanted.sources):
         errors += _check_source(f"/sources/{number}", source)
     if wanted.outline is not None:
@@ -137,11 +135,9 @@ def _check(wanted: CreateDocument) -> None:
         raise Problem(422, f"{errors[0].pointer}: {errors[0].detail}", errors)
 
 
-def _check_source(pointer: str, source: SourceWanted) -> Sequence[FieldError]:
+def _check_source(pointer: str, source: SourceAsked) -> Sequence[FieldError]:
     if source.url is not None:
         return [FieldError(f"{pointer}/url", "Sources by URL are not supported yet: give text, or upload the file.")]
-    if (source.text is None) == (source.upload is None):
-        return [FieldError(pointer, "A source is either text or an upload.")]
     if source.text is not None and len(source.text.encode()) > SOURCE_BYTES_MAX:
         return [FieldError(f"{pointer}/text", f"A source may have {SOURCE_BYTES_MAX} bytes.")]
     return []

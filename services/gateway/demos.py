@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.requests import CreateDocument
+from schemas.requests import DocumentAsked
 from services.gateway.page_files import DEMOS
 from services.gateway.problems import FieldError, Problem
 
@@ -20,7 +20,7 @@ def offered() -> list[dict[str, str]]:
     return found
 
 
-def load(name: str) -> CreateDocument:
+def load(name: str) -> DocumentAsked:
     """One of them, with its sources read in. Problem 422 where there is none of that name."""
     if name not in {offer["name"] for offer in offered()}:
         raise Problem(422, f"/name: there is no demo {name!r}.", [FieldError("/name", "no such demo")])
@@ -30,4 +30,4 @@ def load(name: str) -> CreateDocument:
         {"name": source["name"], "text": (folder / source["file"]).read_text(encoding="utf-8")}
         for source in body.get("sources", [])
     ]
-    return msgspec.convert(body, CreateDocument)
+    return msgspec.convert(body, DocumentAsked)

@@ -89,7 +89,8 @@ def decoded(body: bytes, type_: type[T]) -> T:
         path = (found["path"] or "$") if found else "$"
         unknown = re.search(r"unknown field `([^`]+)`", what)
         missing = re.search(r"missing required field `([^`]+)`", what)
-        leaf = (unknown or missing or [None, None])[1]
+        named = re.match(r"The `([a-z_]+)` ", what)
+        leaf = (unknown or missing or named or [None, None])[1]
         pointer = _pointer(path) + (f"/{leaf}" if leaf else "")
         raise Problem(422, f"{pointer or 'The body'}: {what}", [FieldError(pointer, what)]) from None
     except msgspec.DecodeError as error:

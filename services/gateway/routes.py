@@ -20,7 +20,7 @@ from schemas import commands, subjects
 from schemas import document as documents
 from schemas.commands import AnyCommand, ResumeDocument, StopDocument
 from schemas.document import Document, Running
-from schemas.requests import CreateDocument, Demo
+from schemas.requests import DemoAsked, DocumentAsked
 from schemas.values import SOURCE_BYTES_MAX
 from services.gateway import demos, page_files
 from services.gateway.access import COOKIE, Access, new_id
@@ -103,7 +103,7 @@ class Face:
     async def create(self, request: Request) -> Response:
         """201 with id and key; with `Prefer: wait=N`, the finished document where it is done in time."""
         body = await _body(request)
-        made = await self.creating.create(decoded(body, CreateDocument), body, request.headers.get("idempotency-key"))
+        made = await self.creating.create(decoded(body, DocumentAsked), body, request.headers.get("idempotency-key"))
         found = _WAIT.search(request.headers.get("prefer", ""))
         if found is not None:
             finished = await self._finished(made.id, min(int(found[1]), WAIT_S_MAX))
@@ -192,7 +192,7 @@ class Face:
 
     async def create_demo(self, request: Request) -> Response:
         """A ready-made document, written anew."""
-        wanted = demos.load(decoded(await _body(request), Demo).name)
+        wanted = demos.load(decoded(await _body(request), DemoAsked).name)
         return self._created(request, await self.creating.create(wanted, b""))
 
     async def page(self, _request: Request) -> Response:

@@ -1,0 +1,267 @@
+"""The gateway as clients meet it: a real process, real HTTP, a real bus; the test plays conductor and writer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+
+from schemas import subjects
+from schemas.attempts import attempt_number
+from schemas.cells import text_digest, text_of
+from schemas.events import (
+    AttemptStarted,
+    CellCompleted,
+    CellQueued,
+    DocumentCompleted,
+    TextAppended,
+    encode,
+)
+from services.shared.bus import Bus
+from services.shared.log import append
+from tests.integration.conftest import BusFactory, NatsServer
+from tests.system import Viewer, create, sections
+
+A1 = attempt_number(1, 1, 1)
+KEYED = "Bearer {}"
+
+
+@pytest.fixture
+async def gateway(bus: BusFactory, nats_server: str) -> AsyncIterator[str]:
+    """Its address. The bus fixture has made the streams."""
+    await bus("operator")
+    environment = {**os.environ, "SCRIPTORIUM_BUS__URL": nats_server}
+    command = [sys.executable, "-m", "services.gateway", "--host", "127.0.0.1", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)  # noqa: ASYNC220, S603 -- ours
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://\S+", await asyncio.to_thread(process.stdout.readline))
+        assert found is not None
+        yield found[0]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.to_thread(process.wait, 10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+@pytest.fixture
+async def client(gateway: str) -> AsyncIterator[httpx2.AsyncClient]:
+    """An HTTP client of it."""
+    async with httpx2.AsyncClient(base_url=gateway, trust_env=False, timeout=20) as http:
+        yield http
+
+
+async def _write(bus: Bus, document: str, cell: str, text: str, size: int = 3) -> None:
+    """What conductor and writer would say of one cell."""
+    queued = CellQueued(at_ms=1, cell=cell, revision=1, job=1, input_digest="i", lane="interactive", deadline_ms=9)
+    await append(bus, document, queued)
+    await append(bus, document, AttemptStarted(at_ms=2, cell=cell, attempt=A1, writer="w", model="m/a"))
+    for at in range(0, len(text), size):
+        piece = TextAppended(cell=cell, attempt=A1, offset=at, text=text[at : at + size])
+        await bus.js.publish(subjects.ink(document), encode(piece))
+    await append(
+        bus,
+        document,
+        CellCompleted(at_ms=3, cell=cell, revision=1, attempt=A1, text=text, output_digest=text_digest(text)),
+    )
+
+
+async def test_a_viewer_sees_a_snapshot_and_then_each_piece(client: httpx2.AsyncClient, bus: BusFactory) -> None:
+    made = await create(client, brief="B", outline=sections(1, summary=False))
+    viewer = Viewer(client, made["id"])
+    writer = await bus("operator")
+    seen: list[str] = []
+    async with asyncio.timeout(20):
+        async for type_, _ in viewer.events():
+            seen.append(type_)
+            if type_ == "snapshot":
+                await _write(writer, made["id"], "part-1", "Über 😀 scribes")
+            if type_ == "CellCompleted":
+                break
+    assert seen[0] == "snapshot"
+    assert "TextAppended" in seen
+    assert viewer.document is not None
+    assert text_of(viewer.document.cells, "part-1") == "Über 😀 scribes"
+
+
+async def test_viewers_that_drop_at_every_event_end_like_one_that_never_left(
+    client: httpx2.AsyncClient, bus: BusFactory
+) -> None:
+    made = await create(client, brief="B", outline=sections(3, summary=False))
+    writer = await bus("operator")
+    steady, dropping = Viewer(client, made["id"]), Viewer(client, made["id"])
+
+    async def drop() -> None:
+        while True:
+            async for type_, _ in dropping.events():
+                if type_ == "DocumentCompleted":
+                    return
+                if type_ not in {"snapshot", "CaughtUp"}:
+                    break
+
+    async def write() -> None:
+        for number in (1, 2, 3):
+            await _write(writer, made["id"], f"part-{number}", f"Text of part {number}. " * 4)
+        await append(writer, made["id"], DocumentCompleted(at_ms=9, cells_completed=3, cells_failed=0))
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(steady.until("DocumentCompleted"), drop(), write())
+    assert steady.document == dropping.document
+
+
+async def test_an_open_stream_survives_a_restart_of_the_bus(
+    client: httpx2.AsyncClient, bus: BusFactory, server: NatsServer
+) -> None:
+    from services.shared.provision import provision  # noqa: PLC0415 -- only here does the test play the conductor's part
+
+    made = await create(client, brief="B", outline=sections(1, summary=False))
+    viewer = Viewer(client, made["id"])
+    writer = await bus("operator")
+    back = asyncio.Event()
+
+    async def is_back() -> None:
+        back.set()
+
+    writer.on_reconnected(is_back)
+    async with asyncio.timeout(40):
+        async for type_, _ in viewer.events():
+            if type_ == "snapshot":
+                server.kill()
+                await asyncio.to_thread(server.start)
+                await back.wait()
+                await provision(writer)
+                await _write(writer, made["id"], "part-1", "After the restart.")
+            if type_ == "CellCompleted":
+                break
+    assert viewer.document is not None
+    assert text_of(viewer.document.cells, "part-1") == "After the restart."
+
+
+async def test_a_lease_comes_with_the_first_viewer_and_goes_with_the_last(
+    client: httpx2.AsyncClient, bus: BusFactory
+) -> None:
+    operator = await bus("operator")
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def hear(message: Any) -> None:
+        await heard.put(message.data)
+
+    made = await create(client, brief="B", outline=sections(1, summary=False))
+    await operator.client.subscribe(subjects.live_viewers(made["id"]), cb=hear)
+    await operator.client.flush()
+    first, second = Viewer(client, made["id"]), Viewer(client, made["id"])
+    async with asyncio.timeout(20):
+        async for _ in first.events():
+            assert await heard.get()
+            await second.until("snapshot")
+            break
+        while await heard.get():  # Renewals, until the last one has gone.
+            pass
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "pointer"),
+    [
+        (b"{", 400, None),
+        (b"{}", 422, "/brief"),
+        (b'{"brief":"  "}', 422, "/brief"),
+        (b'{"brief":"b","nope":1}', 422, "/nope"),
+        (b'{"brief":"b","sources":[{"name":"n"}]}', 422, "/sources/0"),
+        (b'{"brief":"b","sources":[{"upload":"' + b"0" * 32 + b'"}]}', 422, "/sources/0/upload"),
+        (b'{"brief":"b","policy":{"grace_ms":-1}}', 422, "/policy/grace_ms"),
+        (
+            b'{"brief":"b","outline":{"sections":[{"id":"a","heading":"A","depends_on":["b"]}]}}',
+            422,
+            "/outline/sections/0/depends_on/0",
+        ),
+    ],
+)
+async def test_bad_input_is_a_problem_that_names_the_field(
+    client: httpx2.AsyncClient, body: bytes, status: int, pointer: str | None
+) -> None:
+    response = await client.post("/api/documents", content=body)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = msgspec.json.decode(response.content, type=dict[str, Any])
+    assert problem["status"] == status
+    if pointer is not None:
+        assert problem["errors"][0]["pointer"] == pointer
+
+
+async def test_only_the_key_changes_a_document(client: httpx2.AsyncClient) -> None:
+    made = await create(client, brief="B")
+    other = await create(client, brief="B")
+    client.cookies.clear()
+    stop = f"/api/documents/{made['id']}/stop"
+    assert (await client.post(stop)).status_code == 401
+    assert (await client.post(stop, headers={"Authorization": f"Bearer {other['key']}"})).status_code == 403
+    assert (await client.post(stop, headers={"Authorization": f"Bearer {made['key']}"})).status_code == 202
+    assert (await client.post(stop, headers={"Cookie": f"scriptorium-key={made['key']}"})).status_code == 202
+    foreign = {"Cookie": f"scriptorium-key={made['key']}", "Sec-Fetch-Site": "cross-site"}
+    assert (await client.post(stop, headers=foreign)).status_code == 403
+    assert made["key"] not in (await client.get(f"/api/documents/{made['id']}")).text
+
+
+async def test_no_id_no_document(client: httpx2.AsyncClient) -> None:
+    for path in ("0" * 32, "nonsense", "0" * 32 + "/events"):
+        response = await client.get(f"/api/documents/{path}")
+        assert response.status_code == 404
+        assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_an_idempotency_key_makes_one_document(client: httpx2.AsyncClient) -> None:
+    headers = {"Idempotency-Key": "once"}
+    first = await client.post("/api/documents", content=b'{"brief":"b"}', headers=headers)
+    again = await client.post("/api/documents", content=b'{"brief":"b"}', headers=headers)
+    other = await client.post("/api/documents", content=b'{"brief":"c"}', headers=headers)
+    assert first.status_code == again.status_code == 201
+    assert first.json() == again.json()
+    assert other.status_code == 422
+
+
+async def test_prefer_wait_answers_with_the_finished_document(client: httpx2.AsyncClient, bus: BusFactory) -> None:
+    writer = await bus("operator")
+    body = msgspec.json.encode({"brief": "b", "outline": sections(1, summary=False)})
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    async def hear(message: Any) -> None:
+        await heard.put(subjects.document_of(message.subject))
+
+    await writer.client.subscribe(subjects.live_facts(), cb=hear)
+    await writer.client.flush()
+    headers = {"Prefer": "wait=20", "Accept": "text/markdown"}
+    asking = asyncio.create_task(client.post("/api/documents", content=body, headers=headers))
+    async with asyncio.timeout(20):
+        id_ = await heard.get()
+        await _write(writer, id_, "part-1", "Done in time.")
+        await append(writer, id_, DocumentCompleted(at_ms=9, cells_completed=1, cells_failed=0))
+        response = await asking
+    assert response.status_code == 201
+    assert "Done in time." in response.text
+    assert response.headers["preference-applied"] == "wait=20"
+
+
+async def test_an_upload_becomes_a_source(client: httpx2.AsyncClient) -> None:
+    upload = (await client.post("/api/uploads?name=notes.md", content=b"# Notes")).json()["upload"]
+    made = await create(client, brief="B", sources=[{"upload": upload}])
+    source = (await client.get(f"/api/documents/{made['id']}")).json()["sources"]["s1"]
+    assert (source["given"]["name"], source["given"]["size_bytes"]) == ("notes.md", 7)
+
+
+async def test_the_page_may_load_nothing_from_elsewhere(client: httpx2.AsyncClient) -> None:
+    policy = (await client.get("/")).headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert (await client.get("/../pyproject.toml")).status_code == 404

@@ -1,0 +1,50 @@
+"""A document as Markdown."""
+
+from __future__ import annotations
+
+from schemas.document import Cell, Completed, Completion, Document, Done, Failed, Source
+from schemas.values import Citation, Column, Policy, Section, SourceGiven
+from services.gateway.markdown import markdown
+
+
+def _completed(id_: str, text: str, *citations: Citation) -> Cell:
+    completion = Completion(
+        revision=1, attempt=1001001, at_ms=1, text=text, input_digest="i", output_digest="o", citations=citations
+    )
+    return Cell(id=id_, state=Completed(at_ms=1), completed=completion)
+
+
+def _document(outline: tuple[Section, ...], *cells: Cell) -> Document:
+    given = SourceGiven(id="s1", name="The | Rule", media_type="text/plain", size_bytes=1, digest="d")
+    return Document(
+        id="0" * 32,
+        title="Title",
+        brief="Brief",
+        policy=Policy(),
+        created_at_ms=0,
+        run=Done(at_ms=1),
+        outline=outline,
+        sources={"s1": Source(given=given, digest="t")},
+        cells={cell.id: cell for cell in cells},
+    )
+
+
+def test_citations_are_numbered_and_lead_to_their_source() -> None:
+    quote = Citation(start=0, end=1, source="s1", passage=2, quote="ora et labora")
+    text = 'Work [[s1:2 "ora et labora"]] and pray [[s1:2 "ora et labora"]].'
+    shown = markdown(_document((Section(id="a", heading="A"),), _completed("a", text, quote)))
+    assert "Work [1] and pray [1]." in shown
+    assert "1. The | Rule, passage 2: “ora et labora” (not found in source)" in shown
+
+
+def test_what_is_not_there_says_so() -> None:
+    failed = Cell(id="b", state=Failed(at_ms=1, kind="stalled", message="The model fell silent."))
+    shown = markdown(_document((Section(id="a", heading="A"), Section(id="b", heading="B")), failed))
+    assert "*Not written yet.*" in shown
+    assert "*This section could not be written: The model fell silent.*" in shown
+
+
+def test_a_table_stays_one_whatever_its_cells_say() -> None:
+    table = Section(id="t", heading="T", columns=(Column(id="q", heading="Q"),))
+    shown = markdown(_document((table,), _completed("t:s1:q", "yes | no\nmaybe")))
+    assert "| Source | Q |\n| --- | --- |\n| The \\| Rule | yes \\| no maybe |" in shown
