@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from nats.errors import Error as NatsError
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from schemas import streams, subjects
 from services.shared.bus import Bus
@@ -14,12 +14,13 @@ WAIT_S = 0.05
 
 
 async def provision(bus: Bus) -> None:
-    """Make what is missing, update what differs. Idempotent; after a restart of the bus it brings back what was in memory."""
+    """Make what is missing, update what is there. Idempotent; after a restart of the bus it brings back what was in memory."""
     for config in streams.STREAMS:
         try:
-            await bus.js.add_stream(config)
-        except BadRequestError:  # There, with other settings.
+            # First: to be made again, a stream that is there would need its storage to be free a second time (10047).
             await bus.js.update_stream(config)
+        except NotFoundError:
+            await bus.js.add_stream(config)  # Of two that do this at the same moment, both succeed.
 
 
 async def provisioned(bus: Bus) -> None:
