@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from nats.errors import Error as NatsError
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import NotFoundError
 
 from schemas import streams, subjects
 from services.shared.bus import Bus

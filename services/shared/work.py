@@ -31,7 +31,8 @@ ACK_WAIT_S = 15.0
 DELIVERIES_MAX = 5
 """A job that was delivered more often has killed whoever took it."""
 RETRY_S = 1.0
-PULL_S = 5.0
+PULL_S = 2.0
+"""A pull that was lost with its server is repeated after this."""
 
 Do = Callable[[AnyJob, int], Awaitable[None]]
 """Work on a job, which is delivered for the n-th time. When it returns, the job is over."""

@@ -29,7 +29,7 @@ from services.shared.settings import BusSettings
 from services.shared.sources import SourceStore
 from services.shared.tail import DocumentTail
 from services.shared.work import DELIVERIES_MAX
-from tests.integration.conftest import BINARY, BusFactory
+from tests.integration.conftest import BINARY, BusFactory, NatsServer
 
 DOCUMENT = "0123456789abcdef0123456789abcdef"
 NOW_MS = 1_700_000_000_000
@@ -198,6 +198,25 @@ async def test_a_job_that_killed_its_ingesters_is_buried(nats_server: str, bus: 
     assert tail.document.sources["s1"].failure == "Reading it failed again and again."
     dead = await made.js.get_last_msg(subjects.DEAD, subjects.dead_job("ingest", document, "s1"))
     assert dead.data == jobs.encode(job)
+
+
+async def test_it_goes_on_after_the_bus_was_killed(server: NatsServer, bus: BusFactory) -> None:
+    made = await bus("operator")
+    async with ingester(server.url):
+        back = asyncio.Event()
+
+        async def reconnected() -> None:
+            back.set()
+
+        made.on_reconnected(reconnected)
+        server.kill()
+        server.start()
+        async with asyncio.timeout(10):
+            await back.wait()
+        await provision(made)
+        await begin(made, ("s1", "leases.md", "text/markdown", MARKDOWN))
+        document = await until_read(made)
+    assert document.sources["s1"].digest
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
