@@ -4,6 +4,7 @@ import type { Passages, Policy } from './types';
 
 export class Problem extends Error {
   readonly status: number;
+  /** What is wrong with each field; the first is in the message, too. */
   readonly fields: readonly string[];
 
   constructor(status: number, message: string, fields: readonly string[] = []) {
@@ -37,21 +38,19 @@ export interface DocumentMade {
 export interface Demo {
   name: string;
   title: string;
-  description: string;
-  sections: number;
-  sources: number;
+  brief: string;
 }
 
 interface ProblemBody {
   title?: string;
   detail?: string;
-  errors?: { field?: string; pointer?: string; detail?: string; message?: string }[];
+  errors?: { pointer: string; detail: string }[];
 }
 
 async function problemOf(response: Response): Promise<Problem> {
   const isJson = response.headers.get('Content-Type')?.includes('json') ?? false;
   const body: ProblemBody = isJson ? ((await response.json()) as ProblemBody) : {};
-  const fields = (body.errors ?? []).map((error) => error.detail ?? error.message ?? error.field ?? error.pointer ?? '');
+  const fields = (body.errors ?? []).map((error) => `${error.pointer}: ${error.detail}`);
   return new Problem(response.status, body.detail ?? body.title ?? `${response.status} ${response.statusText}`, fields);
 }
 

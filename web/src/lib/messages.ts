@@ -191,8 +191,6 @@ export const first = {
   start: 'Write it',
   starting: 'Starting…',
   demo: 'Try the demo, no key needed',
-  demoFacts: (sections: number, sources: number) =>
-    `${count(sections, 'section')} from ${count(sources, 'source')}`,
   noBrief: 'Say in a few words what shall be written.',
 };
 
