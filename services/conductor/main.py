@@ -36,18 +36,19 @@ Take = Callable[[NatsMessage], Awaitable[None]]
 
 
 def _subscribe(
-    broker: NatsBroker, stream: str, partition: int, subject: str, policy: DeliverPolicy, take: Take
-) -> None:  # noqa: PLR0913, PLR0917 -- a subscription is all of these
-    """One partition: strictly in order, one message at a time among all replicas."""
-    broker.subscriber(
-        subject,
-        stream=JStream(stream, declare=False),
-        durable=f"conductor-{stream.lower()}-{partition}",
-        config=ConsumerConfig(ack_wait=ACK_WAIT_S, max_ack_pending=1, max_deliver=-1, deliver_policy=policy),
-        pull_sub=PullSub(batch_size=1, timeout=PULL_S),
-        ack_policy=AckPolicy.MANUAL,
-        inbox_prefix=f"{subjects.inbox('conductor')}.".encode(),
-    )(take)
+    broker: NatsBroker, stream: str, stored: Callable[[int], str], policy: DeliverPolicy, take: Take
+) -> None:
+    """Each partition strictly in order, one message at a time among all replicas."""
+    for partition in range(subjects.PARTITIONS):
+        broker.subscriber(
+            stored(partition),
+            stream=JStream(stream, declare=False),
+            durable=f"conductor-{stream.lower()}-{partition}",
+            config=ConsumerConfig(ack_wait=ACK_WAIT_S, max_ack_pending=1, max_deliver=-1, deliver_policy=policy),
+            pull_sub=PullSub(batch_size=1, timeout=PULL_S),
+            ack_policy=AckPolicy.MANUAL,
+            inbox_prefix=f"{subjects.inbox('conductor')}.".encode(),
+        )(take)
 
 
 def _takers(desk: Desk) -> tuple[Take, Take]:
@@ -101,7 +102,7 @@ async def _refresh(desk: Desk) -> None:
     while True:
         try:
             await desk.viewers.refresh()
-        except (BusUnavailableError, NatsError) as error:
+        except (BusUnavailableError, NatsError, TimeoutError, msgspec.ValidationError) as error:
             log.warning("viewers again: %s", error)
             await asyncio.sleep(RETRY_S)
         else:
@@ -124,14 +125,13 @@ async def serve(settings: Settings) -> None:
         rounds.due()
 
     bus.on_reconnected(back)
-    await desk.viewers.start()
+    await desk.viewers.listen()
+    await _refresh(desk)
     broker = broker_for(settings.bus, "conductor")
     fact, command = _takers(desk)
-    for partition in range(subjects.PARTITIONS):
-        facts, wishes = subjects.facts_stored(partition=partition), subjects.commands_stored(partition)
-        # What was there before there was a conductor, the first round finds.
-        _subscribe(broker, subjects.FACTS, partition, facts, DeliverPolicy.NEW, fact)
-        _subscribe(broker, subjects.COMMANDS, partition, wishes, DeliverPolicy.ALL, command)
+    # What was there before there was a conductor, the first round finds.
+    _subscribe(broker, subjects.FACTS, lambda n: subjects.facts_stored(partition=n), DeliverPolicy.NEW, fact)
+    _subscribe(broker, subjects.COMMANDS, subjects.commands_stored, DeliverPolicy.ALL, command)
     await broker.start()
     print("conductor ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
     going_round = asyncio.create_task(rounds.run())

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
 from nats.aio.msg import Msg
 
 from schemas import streams, subjects
-from services.shared.bus import Bus
+from services.shared.bus import REQUEST_TIMEOUT_S, Bus
 from services.shared.clock import monotonic_ms, now_ms
 from services.shared.log import read
 
@@ -22,6 +23,13 @@ DOCUMENTS_MAX = 50_000
 
 Heard = Callable[[str, bool], None]
 """(document, whether somebody watches now and nobody did before, or the other way round)"""
+
+
+class _Info(msgspec.Struct):
+    """What is read of a stream's info (NATS API `io.nats.jetstream.api.v1.stream_info_response`)."""
+
+    ts: datetime
+    created: datetime
 
 
 class Lease(NamedTuple):
@@ -55,20 +63,26 @@ class Viewers:
         self._watches: OrderedDict[str, Watch] = OrderedDict()
         self._known_from_ms = float("inf")
 
-    async def start(self) -> None:
-        """Listen first, then read what there is."""
+    async def listen(self) -> None:
+        """From now on; what was there before, `refresh` reads."""
         await self._bus.client.subscribe(
             subjects.live_viewers(), cb=self._received, pending_msgs_limit=-1, pending_bytes_limit=-1
         )
-        await self.refresh()
 
     async def refresh(self) -> None:
-        """After the bus was away its leases are gone too: for one lease's time, having none means nothing."""
-        self._known_from_ms = monotonic_ms() + LEASE_MS
+        """Read all leases. The bucket is in memory: for one lease's time after it was made, having none means nothing."""
+        self._known_from_ms = float("inf")
         for watch in self._watches.values():
             watch.leases.clear()  # Their sequences may be those of a stream that is no more.
         async for stored in read(self._bus.client, BUCKET, subjects.kv(subjects.VIEWERS)):
             self._take(stored.subject, stored.sequence, now_ms(), held=bool(stored.data))
+        self._known_from_ms = monotonic_ms() + max(LEASE_MS - await self._age_ms(), 0.0)
+
+    async def _age_ms(self) -> float:
+        """For how long the bucket has been there, by the server's own clock."""
+        answer = await self._bus.client.request(f"$JS.API.STREAM.INFO.{BUCKET}", timeout=REQUEST_TIMEOUT_S)
+        info = msgspec.json.decode(answer.data, type=_Info)
+        return (info.ts - info.created).total_seconds() * 1_000
 
     def count(self, document: str) -> int:
         """How many gateways have a viewer on it."""
