@@ -8,44 +8,30 @@ import runpy
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
-from services.cli import write as writing
-from services.cli.up import Options, up
-from services.shared.settings import CONFIG_VARIABLE, Settings
+from services.cli.configuration import config_file, missing_keys, read_settings, refused
+from services.cli.health import ailing, bus_answers
+from services.cli.house import House, HouseError, Options
+from services.cli.nats_config import PASSWORD, bad_passwords, nats_config, new_passwords
+from services.cli.up import up
+from services.cli.write import write
+
+WRITERS_MAX = 64
+FAILED = 1
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
-SERVICES = ("gateway", "conductor", "planner", "ingester", "writer", "simulator")
-BAD_INPUT = 2
+Service = Literal["gateway", "conductor", "planner", "ingester", "writer", "simulator"]
+WITH_OPTIONS: frozenset[Service] = frozenset({"gateway", "simulator"})
+"""They read options of their own."""
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", exists=True, dir_okay=False, help="A scriptorium.toml.", metavar="FILE")
 ]
-
-
-def _fail(message: str, code: int = BAD_INPUT) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(code)
-
-
-def _settings(config: Path | None) -> Settings:
-    """Read and check them before anything is started."""
-    if config is not None:
-        os.environ[CONFIG_VARIABLE] = str(config.resolve())
-    try:
-        return Settings().resolved()
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise _fail("\n".join([f"The settings are not right ({config or 'environment'}):", *lines])) from None
-    except (SettingsError, ValueError) as error:
-        msg = f"The settings cannot be read ({config or 'environment'}): {error}"
-        raise _fail(msg) from None
 
 
 def _version(*, wanted: bool) -> None:
@@ -64,40 +50,88 @@ def scriptorium(
 
 
 @app.command("up")
-def run_up(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="The page's port; 0: a free one.")] = 8080,
-    writers: Annotated[int, typer.Option(min=1, max=64, help="Writer processes.")] = 2,
+def run_up(  # noqa: PLR0913, PLR0917 -- the command's options, as typer reads them
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="The page's port, 8080 by default; 0: a free one.")
+    ] = None,
+    writers: Annotated[int, typer.Option(min=1, max=WRITERS_MAX, help="Writer processes.")] = 2,
     data: Annotated[Path, typer.Option(file_okay=False, help="Where everything is kept.")] = Path("data"),
     config: ConfigOption = None,
     nats: Annotated[str | None, typer.Option(help="Use this server instead of an own one.", metavar="URL")] = None,
+    simulator: Annotated[
+        bool | None, typer.Option(help="Start the simulator; by default where no other model is configured.")
+    ] = None,
 ) -> None:
-    """Run everything: nats-server, the services, and, with no model configured, the simulator."""
-    settings = _settings(config)
+    """Run everything: nats-server, the services and, with no model configured, the simulator."""
+    file = config_file(config)
+    settings = read_settings(file)
+    for line in missing_keys(settings):
+        typer.echo(line, err=True)
     try:
-        data.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"--data {data}: {error.strerror}"
-        raise _fail(msg) from None
-    raise typer.Exit(asyncio.run(up(Options(port, writers, data, config, nats), settings)))
+        house = House(Options(port, writers, data, file, nats, simulator), settings)
+    except HouseError as error:
+        raise refused(str(error)) from None
+    with house:
+        raise typer.Exit(asyncio.run(up(house)))
 
 
-app.command("write")(writing.write)
+app.command("write")(write)
 
 
-def _service(name: str) -> None:
+def _service(name: Service) -> None:
+    extra = name in WITH_OPTIONS
+
     def command(context: typer.Context) -> None:
+        read_settings(config_file(None))
         sys.argv = [f"scriptorium {name}", *context.args]
-        runpy.run_module(f"services.{name}", run_name="__main__", alter_sys=False)
+        runpy.run_module(f"services.{name}", run_name="__main__")
 
+    own_help: list[str] = [] if extra else ["--help"]
     app.command(
         name,
         help=f"Run one {name} alone, with the settings of the environment.",
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+        context_settings={"allow_extra_args": extra, "ignore_unknown_options": extra, "help_option_names": own_help},
     )(command)
 
 
-for _name in SERVICES:
+for _name in ("gateway", "conductor", "planner", "ingester", "writer", "simulator"):
     _service(_name)
+
+
+@app.command("health")
+def health(
+    service: Annotated[
+        Literal["gateway", "conductor", "planner", "ingester", "writer", "simulator", "nats"],
+        typer.Argument(help="One that runs on this machine, with the settings of the environment."),
+    ],
+) -> None:
+    """Say whether a service is well: exit code 0 or 1."""
+    settings = read_settings(config_file(None))
+    wrong = bus_answers(settings.bus.url) if service == "nats" else ailing(service, settings)
+    if wrong is not None:
+        raise refused(wrong, FAILED)
+    typer.echo(f"{service} is well")
+
+
+@app.command("nats-config")
+def print_nats_config(
+    listen: Annotated[str, typer.Option(help="Where the server listens.", metavar="HOST:PORT")] = "127.0.0.1:4222",
+    store: Annotated[Path, typer.Option(file_okay=False, help="Where it keeps its streams.")] = Path("data/nats"),
+) -> None:
+    """Print nats-server's configuration: users, what each may do, limits. The passwords stay in the environment."""
+    wrong = bad_passwords(os.environ)
+    if wrong:
+        lines = [f"  {name}" for name in wrong]
+        reason = f"Not set, or not of the form {PASSWORD.pattern} (`scriptorium passwords` makes some):"
+        raise refused("\n".join([reason, *lines]))
+    typer.echo(nats_config(listen, str(store)), nl=False)
+
+
+@app.command("passwords")
+def print_passwords() -> None:
+    """Print a new password for each of the bus's users, as lines of an environment file."""
+    for name, password in new_passwords().items():
+        typer.echo(f"{name}={password}")
 
 
 def run() -> None:

@@ -1,24 +1,38 @@
-"""Runs processes, starts again what dies, and leaves none behind."""
+"""Runs processes as `supervisor_core` decides, and leaves none behind."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
+import os
 import signal
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from services.cli.supervisor_core import Lives, died, started
+from services.cli.supervisor_core import (
+    Died,
+    EndAsked,
+    Event,
+    Kill,
+    Over,
+    Start,
+    State,
+    Tell,
+    Terminate,
+    WakeAt,
+    Woke,
+    begun,
+    decide,
+)
 from services.shared.clock import monotonic_ms
+from services.shared.lineage import die_with
 
-END_S = 3.0
-PR_SET_PDEATHSIG = 1
 LINE_BYTES_MAX = 64 * 1024
 
 Say = Callable[[str, str], None]
+"""(name of the program, line)."""
 
 
 class Program(NamedTuple):
@@ -30,78 +44,136 @@ class Program(NamedTuple):
     log: Path
 
 
-def _die_with_parent() -> None:
-    # Linux: even SIGKILL of the supervisor leaves no process behind (prctl(2)).
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+class Keeper:
+    """Keeps one program running: does what the core decides, and tells it what happens."""
+
+    def __init__(self, program: Program, say: Say) -> None:
+        self.program = program
+        self._say = partial(say, program.name)
+        self._over = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._life: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._state: State
+        self._state, effects = begun(monotonic_ms())
+        self._do(effects)
+
+    async def end(self) -> None:
+        """Return once it is gone, with all that it started."""
+        self.hurry()
+        await self._over.wait()
+        if self._life is not None:
+            await asyncio.wait({self._life})
+
+    def hurry(self) -> None:
+        """Ask it to end; the second time it is killed."""
+        self._happened(EndAsked(at_ms=monotonic_ms()))
+
+    def _happened(self, event: Event) -> None:
+        self._state, effects = decide(self._state, event)
+        self._do(effects)
+        if isinstance(self._state, Over):
+            self._wake_at(None)
+            self._over.set()
+
+    def _do(self, effects: Sequence[object]) -> None:
+        for effect in effects:
+            match effect:
+                case Start():
+                    self._life = asyncio.create_task(self._live(), name=self.program.name)
+                case Terminate():
+                    self._signal(signal.SIGTERM)
+                case Kill():
+                    self._signal(signal.SIGKILL)
+                case WakeAt(at_ms=at_ms):
+                    self._wake_at(at_ms)
+                case Tell(text=text):
+                    self._say(f"{text}; log: {self.program.log}")
+                case _:
+                    msg = f"no such effect: {effect}"
+                    raise AssertionError(msg)
+
+    def _wake_at(self, at_ms: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if at_ms is not None:
+            delay_s = max(at_ms - monotonic_ms(), 0) / 1_000
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._wake, at_ms)
+
+    def _wake(self, at_ms: float) -> None:
+        self._happened(Woke(at_ms=max(at_ms, monotonic_ms())))
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is None:
+            if self._life is not None:
+                self._life.cancel()  # Not even started: it never will be.
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if number is signal.SIGKILL:
+                os.killpg(self._process.pid, number)
+            else:
+                self._process.send_signal(number)
+
+    async def _live(self) -> None:
+        code = 1
+        try:
+            code = await self._run()
+        except OSError as error:
+            self._say(f"cannot be started: {error}")
+        finally:
+            self._happened(Died(at_ms=monotonic_ms(), code=code))
+
+    async def _run(self) -> int:
+        with self.program.log.open("ab") as log:
+            process = self._process = await asyncio.create_subprocess_exec(
+                *self.program.command,
+                env=dict(self.program.environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is ours; they are told in order.
+                preexec_fn=partial(die_with, os.getpid()),
+                limit=LINE_BYTES_MAX,
+            )
+        assert process.stdout is not None  # noqa: S101 -- asked for above
+        telling = asyncio.create_task(self._tell(process.stdout))
+        try:
+            return await process.wait()
+        finally:
+            # What it started and left behind, itself included where we are cancelled.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            self._process = None
+            await telling
+
+    async def _tell(self, lines: asyncio.StreamReader) -> None:
+        async for line in lines:
+            self._say(line.decode(errors="replace").rstrip())
 
 
 class Supervisor:
-    """One task a program; leaving the context ends all of them, the first one started last."""
+    """Keeps programs running; leaving the context ends all of them, the first one last: the others still need it."""
 
     def __init__(self, say: Say) -> None:
         self._say = say
-        self._tasks: list[asyncio.Task[None]] = []
-        self._ready: dict[str, asyncio.Event] = {}
+        self.keepers: list[Keeper] = []
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        first, *others = self._tasks or [None]
-        for tasks in (others, [first]):
-            running = [task for task in tasks if task is not None]
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+        if self.keepers:
+            await asyncio.gather(*(keeper.end() for keeper in self.keepers[1:]))
+            await self.keepers[0].end()
 
-    def start(self, program: Program) -> asyncio.Event:
-        """Run it for good; the event is set once it has said its first line."""
-        ready = self._ready[program.name] = asyncio.Event()
-        self._tasks.append(asyncio.create_task(self._keep(program, ready), name=program.name))
-        return ready
+    def start(self, program: Program) -> Keeper:
+        """Start it and keep it running."""
+        keeper = Keeper(program, self._say)
+        self.keepers.append(keeper)
+        return keeper
 
-    async def _keep(self, program: Program, ready: asyncio.Event) -> None:
-        lives = Lives()
-        while True:
-            lives = started(lives, monotonic_ms())
-            code = await self._run(program, ready)
-            lives, delay_ms = died(lives, monotonic_ms())
-            how = f"signal {-code}" if code < 0 else f"code {code}"
-            self._say(program.name, f"died ({how}); again in {delay_ms / 1_000:.1f} s; see {program.log}")
-            await asyncio.sleep(delay_ms / 1_000)
-
-    async def _run(self, program: Program, ready: asyncio.Event) -> int:
-        with program.log.open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *program.command,
-                env=dict(program.environment),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is ours; they are told in order.
-                preexec_fn=_die_with_parent,
-                limit=LINE_BYTES_MAX,
-            )
-        try:
-            assert process.stdout is not None  # noqa: S101 -- asked for above
-            async for line in process.stdout:
-                self._say(program.name, line.decode(errors="replace").rstrip())
-                ready.set()
-            return await process.wait()
-        finally:
-            await _end(process)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(END_S):
-            await process.wait()
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    def hurry(self) -> None:
+        """Somebody is impatient: kill what is still ending."""
+        for keeper in self.keepers:
+            keeper.hurry()

@@ -1,29 +1,130 @@
-"""When a process that died is started again. Pure."""
+"""The life of one supervised process: `decide(state, event) -> (state, effects)`. Pure; times are monotonic milliseconds.
+
+    Running --Died--> Resting --Woke--> Running
+    Running --EndAsked--> Ending --Died--> Over
+    Resting --EndAsked--> Over
+
+A process that keeps dying rests ever longer between its lives; one that lived long enough begins with a clean slate. One
+that is asked to end gets a grace, then SIGKILL; asked twice, it gets none.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
-BACKOFF_FIRST_MS = 200
-BACKOFF_MAX_MS = 5_000
+REST_FIRST_MS = 200
+REST_MAX_MS = 5_000
 HEALTHY_AFTER_MS = 20_000
-"""Having run this long, a process starts with a clean slate."""
+"""Having run this long, a process has recovered from whatever killed it before."""
+END_GRACE_MS = 2_000
 
 
-class Lives(msgspec.Struct, frozen=True, kw_only=True):
-    """What is remembered of a process: since when it runs, and how often it died soon after its start."""
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """It runs since `since_ms`, having died `deaths` times in a row soon after its start."""
 
-    started_at_ms: float = 0.0
+    since_ms: float
     deaths: int = 0
 
 
-def started(lives: Lives, at_ms: float) -> Lives:
-    """It runs."""
-    return Lives(started_at_ms=at_ms, deaths=lives.deaths)
+class Resting(msgspec.Struct, frozen=True, kw_only=True):
+    """It died and is started again at `until_ms`."""
+
+    until_ms: float
+    deaths: int
 
 
-def died(lives: Lives, at_ms: float) -> tuple[Lives, int]:
-    """It died; start it again after so many milliseconds. Doubling from BACKOFF_FIRST_MS to BACKOFF_MAX_MS."""
-    deaths = 1 if at_ms - lives.started_at_ms >= HEALTHY_AFTER_MS else lives.deaths + 1
-    delay_ms = min(BACKOFF_FIRST_MS * 2 ** (deaths - 1), BACKOFF_MAX_MS)
-    return Lives(started_at_ms=lives.started_at_ms, deaths=deaths), delay_ms
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """It was told to end, and is killed at `kill_at_ms`."""
+
+    kill_at_ms: float
+
+
+class Over(msgspec.Struct, frozen=True):
+    """It runs no more and never will."""
+
+
+State = Running | Resting | Ending | Over
+
+
+class Died(msgspec.Struct, frozen=True, kw_only=True):
+    """The process is gone; `code` is negative for a signal."""
+
+    at_ms: float
+    code: int
+
+
+class Woke(msgspec.Struct, frozen=True, kw_only=True):
+    """The time of a `WakeAt` has come."""
+
+    at_ms: float
+
+
+class EndAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """Ctrl-C, SIGTERM, or the end of what it was needed for."""
+
+    at_ms: float
+
+
+Event = Died | Woke | EndAsked
+
+
+class Start(msgspec.Struct, frozen=True):
+    """Start the process."""
+
+
+class Terminate(msgspec.Struct, frozen=True):
+    """Ask the process to end: SIGTERM."""
+
+
+class Kill(msgspec.Struct, frozen=True):
+    """End the process and all that it started: SIGKILL."""
+
+
+class WakeAt(msgspec.Struct, frozen=True):
+    """Say `Woke` at this time; replaces an earlier wish."""
+
+    at_ms: float
+
+
+class Tell(msgspec.Struct, frozen=True):
+    """A line for people."""
+
+    text: str
+
+
+Effect = Start | Terminate | Kill | WakeAt | Tell
+
+
+def begun(at_ms: float) -> tuple[State, tuple[Effect, ...]]:
+    """How every life begins."""
+    return Running(since_ms=at_ms), (Start(),)
+
+
+def decide(state: State, event: Event) -> tuple[State, tuple[Effect, ...]]:
+    """What becomes of the process, and what is to be done about it."""
+    match state, event:
+        case Running(), Died(at_ms=at_ms, code=code):
+            deaths = 1 if at_ms - state.since_ms >= HEALTHY_AFTER_MS else state.deaths + 1
+            rest_ms = min(REST_FIRST_MS * 2 ** min(deaths - 1, 10), REST_MAX_MS)
+            tell = Tell(f"died ({_how(code)}); starting it again in {rest_ms / 1_000:g} s")
+            return Resting(until_ms=at_ms + rest_ms, deaths=deaths), (tell, WakeAt(at_ms + rest_ms))
+        case Running(), EndAsked(at_ms=at_ms):
+            kill_at_ms = at_ms + END_GRACE_MS
+            return Ending(kill_at_ms=kill_at_ms), (Terminate(), WakeAt(kill_at_ms))
+        case Resting(), Woke(at_ms=at_ms) if at_ms >= state.until_ms:
+            return Running(since_ms=at_ms, deaths=state.deaths), (Start(),)
+        case Resting(), EndAsked():
+            return Over(), ()
+        case Ending(), Died():
+            return Over(), ()
+        case Ending(), Woke(at_ms=at_ms) if at_ms >= state.kill_at_ms:
+            return state, (Kill(),)
+        case Ending(), EndAsked():
+            return state, (Kill(),)
+        case _:
+            # A wake-up that came too early or too late, a death that was told twice.
+            return state, ()
+
+
+def _how(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -3,131 +3,212 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import signal
+import tempfile
 import tomllib
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx2
+import msgspec
 import typer
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 
-from schemas.cells import text_of
-from schemas.document import (
-    Abandoned,
-    Cancelled,
-    CellState,
-    Completed,
-    Document,
-    Done,
-    Failed,
-    Paused,
-    Queued,
-    Retrying,
-    Waiting,
-    Writing,
-)
+from schemas.document import Abandoned, Document, Done, Failed, Paused
+from schemas.outline import check_outline
+from schemas.requests import DocumentAsked, DocumentMade, OutlineAsked, SourceAsked
+from schemas.values import SOURCE_BYTES_MAX, Policy
+from services.cli.configuration import BAD_INPUT, config_file, read_settings, refused
+from services.cli.house import House, HouseError, Options
+from services.cli.progress import Progress
+from services.cli.supervisor import Supervisor
+from services.cli.up import start, until_ready
 from services.client.client import Problem, ScriptoriumClient
 
+GATEWAY = "http://127.0.0.1:8080"
 FAILED = 1
-BAD_INPUT = 2
+INTERRUPTED = 130
+STOP_S = 2.0
 
 
-def write(
+def write(  # noqa: PLR0913, PLR0917 -- the command's options, as typer reads them
     brief: Annotated[str, typer.Argument(help="What the document is about.")],
     source: Annotated[
-        list[Path] | None, typer.Option(exists=True, dir_okay=False, readable=True, help="A file; may be repeated.")
+        list[Path] | None,
+        typer.Option("--source", "-s", exists=True, dir_okay=False, readable=True, help="A file; may be repeated."),
     ] = None,
     outline: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Sections as JSON or TOML.", metavar="FILE")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Sections, as JSON or TOML.", metavar="FILE")
     ] = None,
-    title: Annotated[str | None, typer.Option(help="Its title.")] = None,
-    gateway: Annotated[str, typer.Option(help="A running gateway.", metavar="URL")] = "http://127.0.0.1:8080",
+    title: Annotated[str, typer.Option(help="Its title.")] = "",
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="Such as model=local/small or budget=0.5; repeatable.", metavar="NAME=VALUE"),
+    ] = None,
+    gateway: Annotated[
+        str | None, typer.Option(help=f"A running gateway; {GATEWAY} by default.", metavar="URL")
+    ] = None,
+    up: Annotated[bool, typer.Option("--up", help="Start everything for this one document.")] = False,
 ) -> None:
     """Write a document and print it as Markdown."""
-    body: dict[str, Any] = {"brief": brief}
-    if title is not None:
-        body["title"] = title
-    if outline is not None:
-        body["outline"] = _outline(outline)
-    raise typer.Exit(asyncio.run(_write(gateway, body, source or [])))
+    if up and gateway is not None:
+        raise refused("--up starts a gateway of its own: leave out --gateway.")
+    if gateway is not None and not gateway.startswith(("http://", "https://")):
+        msg = f"--gateway {gateway}: an address is needed, such as {GATEWAY}"
+        raise refused(msg)
+    try:
+        wanted = DocumentAsked(brief=brief, title=title, outline=_outline(outline), policy=_policy(policy or ()))
+        files = [(file.name, _bytes(file)) for file in source or ()]
+    except ValueError as error:
+        raise refused(str(error)) from None
+    address = None if up else gateway or GATEWAY
+    try:
+        raise typer.Exit(asyncio.run(_run(address, wanted, files)))
+    except KeyboardInterrupt:
+        raise refused("Stopped.", INTERRUPTED) from None
 
 
-def _outline(file: Path) -> Any:  # noqa: ANN401 -- whatever the file says: the gateway judges it
+# -- What was asked for ---------------------------------------------------------------------------------------------------
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        msg = f"--source {file}: {error.strerror or error}"
+        raise ValueError(msg) from None
+    if len(data) > SOURCE_BYTES_MAX:
+        msg = f"--source {file}: a source may have {SOURCE_BYTES_MAX} bytes, this has {len(data)}."
+        raise ValueError(msg)
+    return data
+
+
+def _outline(file: Path | None) -> OutlineAsked | None:
+    """`{"sections": […]}` or the bare list, as JSON or TOML. ValueError."""
+    if file is None:
+        return None
     try:
         text = file.read_text(encoding="utf-8")
-        read = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+        told: Any = tomllib.loads(text) if file.suffix == ".toml" else msgspec.json.decode(text)
+        outline = msgspec.convert({"sections": told} if isinstance(told, list) else told, OutlineAsked)
     except (ValueError, OSError) as error:
-        typer.echo(f"--outline {file}: {error}", err=True)
-        raise typer.Exit(BAD_INPUT) from None
-    wrapped: Any = {"sections": read} if isinstance(read, list) else read
-    return wrapped
+        msg = f"--outline {file}: {error}"
+        raise ValueError(msg) from None
+    problems = [f"  {problem.where}: {problem.message}" for problem in check_outline(outline.sections)]
+    if problems:
+        msg = "\n".join([f"--outline {file}:", *problems])
+        raise ValueError(msg)
+    return outline
 
 
-async def _write(gateway: str, body: dict[str, Any], sources: list[Path]) -> int:
-    console = Console(stderr=True)
+def _policy(pairs: Sequence[str]) -> Policy:
+    """`name=value` pairs; a value is JSON, or else a word. ValueError."""
+    told: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            msg = f"--policy {pair}: it is not of the form name=value"
+            raise ValueError(msg)
+        try:
+            told[name] = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            told[name] = value
     try:
-        async with ScriptoriumClient(gateway) as client:
-            uploads = [await client.upload(file.name, file.read_bytes()) for file in sources]
-            if uploads:
-                body["sources"] = [{"upload": upload} for upload in uploads]
-            created = await client.create(body)
-            console.print(f"{gateway}/d/{created.id}", highlight=False)
-            try:
-                document = await _watched(client, created.id, console)
-            except asyncio.CancelledError:
-                await client.stop(created)
-                raise
-            typer.echo(await client.markdown(created.id))
-    except Problem as problem:
-        console.print(f"Refused: {problem}", markup=False, highlight=False)
+        return msgspec.convert(told, Policy)
+    except msgspec.ValidationError as error:
+        msg = f"--policy: {error}"
+        raise ValueError(msg) from None
+
+
+# -- Writing it -----------------------------------------------------------------------------------------------------------
+
+
+async def _run(address: str | None, wanted: DocumentAsked, files: list[tuple[str, bytes]]) -> int:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        async with _gateway(address, console) as found, ScriptoriumClient(found) as client:
+            return await _write(client, wanted, files, console)
+    except HouseError as error:
+        console.print(str(error), markup=False)
         return BAD_INPUT
+    except Problem as problem:
+        console.print(f"Refused: {problem}", markup=False)
+        return FAILED if problem.status not in {400, 413, 422} else BAD_INPUT
     except httpx2.HTTPError as error:
-        console.print(f"No gateway answers at {gateway} ({error}). Start one with: scriptorium up", highlight=False)
+        console.print(f"No gateway answers at {address} ({error or type(error).__name__}).", markup=False)
+        console.print("Start one with `scriptorium up`, or add --up to start one for this document.", markup=False)
         return FAILED
+
+
+@asynccontextmanager
+async def _gateway(address: str | None, console: Console) -> AsyncGenerator[str]:
+    """The given one; None: one of our own, for as long as it is needed."""
+    if address is not None:
+        yield address
+        return
+    file = config_file(None)
+    settings = read_settings(file)
+    with tempfile.TemporaryDirectory(prefix="scriptorium-") as data:
+        options = Options(port=0, data=Path(data), config=file)
+
+        def say(name: str, line: str) -> None:
+            if not supervisor.starting:
+                console.print(f"{name}: {line}", markup=False)
+
+        with House(options, settings) as house:
+            async with _Quiet(say) as supervisor:
+                start(house, supervisor, say)
+                with console.status("Starting everything"):
+                    await until_ready(house, say)
+                supervisor.starting = False
+                yield house.address
+
+
+class _Quiet(Supervisor):
+    """Its programs' first words are nobody's interest; what happens later is."""
+
+    starting = True
+
+
+async def _write(
+    client: ScriptoriumClient, wanted: DocumentAsked, files: list[tuple[str, bytes]], console: Console
+) -> int:
+    uploads = [SourceAsked(name=name, upload=await client.upload(name, data)) for name, data in files]
+    created = await client.create(msgspec.structs.replace(wanted, sources=tuple(uploads)))
+    console.print(created.url)
+    try:
+        document = await _watched(client, created.id, console)
+    except asyncio.CancelledError:
+        await _stop(client, created)
+        raise
+    typer.echo(await client.markdown(created.id))
     failed = any(isinstance(cell.state, Failed) for cell in document.cells.values())
     return 0 if isinstance(document.run, Done) and not failed else FAILED
 
 
+async def _stop(client: ScriptoriumClient, created: DocumentMade) -> None:
+    """Nobody waits for it any more. Where that cannot be said, our lease runs out by itself."""
+    try:
+        async with asyncio.timeout(STOP_S):
+            await client.stop(created)
+    except (httpx2.HTTPError, Problem, TimeoutError) as error:
+        typer.echo(f"It could not be stopped ({error}); it pauses by itself.", err=True)
+
+
 async def _watched(client: ScriptoriumClient, id_: str, console: Console) -> Document:
-    with Live(console=console, refresh_per_second=8, transient=not console.is_terminal) as live:
-        async for document in client.watch(id_):
-            live.update(_progress(document))
-            if isinstance(document.run, Done | Abandoned | Paused):
-                return document
-    msg = "the watch ended"
-    raise AssertionError(msg)
-
-
-def _progress(document: Document) -> Table:
-    table = Table(title=document.title or "Planning the outline", box=None, title_justify="left", show_header=False)
-    for section in document.outline:
-        states = [
-            cell.state for id_, cell in document.cells.items() if id_ == section.id or id_.startswith(f"{section.id}:")
-        ]
-        words = len(text_of(document.cells, section.id).split())
-        table.add_row(section.heading, _said(states[0]) if states else "waiting", f"{words} words" if words else "")
-    if isinstance(document.run, Abandoned):
-        table.add_row(document.run.message)
-    table.caption = f"{document.ledger.calls} calls, ${document.ledger.cost:.4f}"
-    return table
-
-
-def _said(state: CellState) -> str:
-    match state:
-        case Waiting():
-            return "waiting"
-        case Queued():
-            return "queued"
-        case Writing(model=model):
-            return f"writing, {model}"
-        case Retrying(message=message):
-            return f"again soon: {message}"
-        case Completed():
-            return "done"
-        case Failed(message=message):
-            return f"failed: {message}"
-        case Cancelled():
-            return "stopped"
+    """The document when it is over, or was stopped."""
+    progress = Progress()
+    # Drawn by a thread of its own, a few times a second: not once a token.
+    with Live(progress, console=console, refresh_per_second=8):
+        async with aclosing(client.watch(id_)) as documents:
+            async for document in documents:
+                progress.document = document
+                if isinstance(document.run, Done | Abandoned | Paused):
+                    return document
+    raise AssertionError("a watch has no end of its own")

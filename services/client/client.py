@@ -14,7 +14,7 @@ from schemas import document as documents
 from schemas.document import Document
 from schemas.events import TextAppended, decode_event
 from schemas.fold import fold, fold_ink
-from schemas.requests import CreateDocument
+from schemas.requests import DocumentAsked, DocumentMade, ProblemDetails, UploadMade
 from services.shared.sse import Blocks, ServerSentEvent, event_of
 
 RETRY_FIRST_S = 0.25
@@ -27,40 +27,19 @@ SERVER_ERROR = 500
 JSON = "application/json"
 
 
-class Created(msgspec.Struct, frozen=True):
-    """A new document: `id` is the right to read it, `key` the right to change it."""
-
-    id: str
-    key: str
-    url: str
-    events: str
-
-
-class FieldError(msgspec.Struct, frozen=True):
-    """What is wrong with one field of a request; `pointer` as in RFC 6901."""
-
-    pointer: str = ""
-    detail: str = ""
-
-
-class _Told(msgspec.Struct, frozen=True):
-    title: str = ""
-    detail: str = ""
-    errors: tuple[FieldError, ...] = ()
-
-
 class Problem(Exception):  # noqa: N818 -- RFC 9457 calls it a problem
     """The gateway's refusal, in its own words (RFC 9457)."""
 
     def __init__(self, status: int, body: bytes) -> None:
         try:
-            told = msgspec.json.decode(body, type=_Told)
-        except msgspec.DecodeError:
-            told = _Told()
+            told = msgspec.json.decode(body, type=ProblemDetails)
+        except msgspec.DecodeError:  # Not from the gateway itself: a proxy's page.
+            told = ProblemDetails(title=f"HTTP {status}", status=status, detail=f"HTTP {status}")
         self.status = status
         self.errors = told.errors
-        said = told.detail or told.title or f"HTTP {status}"
-        super().__init__("\n".join([said, *(f"  {error.pointer}: {error.detail}" for error in told.errors[1:])]))
+        super().__init__(
+            "\n".join([told.detail or told.title, *(f"  {error.pointer}: {error.detail}" for error in told.errors[1:])])
+        )
 
 
 class ScriptoriumClient:
@@ -81,14 +60,14 @@ class ScriptoriumClient:
         return (await self._http.get("/readyz")).status_code < BAD_REQUEST
 
     async def upload(self, name: str, data: bytes) -> str:
-        """Hand over a file of any kind; the answer goes into `SourceWanted.upload`."""
+        """Hand over a file of any kind; the answer goes into `SourceAsked.upload`."""
         path = f"/api/uploads?{httpx2.QueryParams({'name': name})}"
         answer = await self._post(path, data, media_type="application/octet-stream")
-        return msgspec.json.decode(answer, type=dict[str, str])["upload"]
+        return msgspec.json.decode(answer, type=UploadMade).upload
 
-    async def create(self, wanted: CreateDocument) -> Created:
+    async def create(self, wanted: DocumentAsked) -> DocumentMade:
         """Ask for a document."""
-        return msgspec.json.decode(await self._post("/api/documents", msgspec.json.encode(wanted)), type=Created)
+        return msgspec.json.decode(await self._post("/api/documents", msgspec.json.encode(wanted)), type=DocumentMade)
 
     async def get(self, id_: str) -> Document:
         """The document as it is now."""
@@ -98,13 +77,13 @@ class ScriptoriumClient:
         """The document with numbered sources."""
         return (await self._get(id_, "text/markdown")).text
 
-    async def stop(self, created: Created) -> None:
+    async def stop(self, made: DocumentMade) -> None:
         """Stop now; what is finished stays."""
-        await self._post(f"/api/documents/{created.id}/stop", key=created.key)
+        await self._post(f"/api/documents/{made.id}/stop", key=made.key)
 
-    async def resume(self, created: Created) -> None:
+    async def resume(self, made: DocumentMade) -> None:
         """Go on with a paused document."""
-        await self._post(f"/api/documents/{created.id}/resume", key=created.key)
+        await self._post(f"/api/documents/{made.id}/resume", key=made.key)
 
     async def watch(self, id_: str) -> AsyncGenerator[Document]:
         """The document after each event, for as long as it is asked for.
