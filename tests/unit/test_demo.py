@@ -11,6 +11,7 @@ from schemas.citations import cited
 from schemas.outline import check_outline
 from schemas.passages import Passages
 from schemas.values import BRIEF_CHARACTERS_MAX, Section
+from services.gateway.demos import load, offered
 from services.ingester.reading import Given, Read, read
 from services.shared.retrieval import choose
 from services.shared.settings import LimitSettings
@@ -49,7 +50,7 @@ def corpus(demo: Demo) -> dict[str, Passages]:
     found: dict[str, Passages] = {}
     for number, source in enumerate(demo.sources, 1):
         data = (DEMO / source.file).read_bytes()
-        outcome = read(Given(source=f"s{number}", name=source.name, media_type="text/markdown", data=data))
+        outcome = read(Given(source=f"s{number}", name=source.name, media_type="", data=data))
         assert isinstance(outcome, Read)
         found[f"s{number}"] = outcome.passages
     return found
@@ -75,6 +76,19 @@ def texts(demo: Demo, corpus: dict[str, Passages]) -> dict[str, str]:
         )
         written[section.id] = answer(asked, "0")
     return written
+
+
+def test_the_gateway_offers_it_and_takes_it_for_a_request(demo: Demo) -> None:
+    (offer,) = offered()
+    assert (offer.name, offer.description, offer.sections) == (
+        "case-study",
+        demo.description,
+        len(demo.outline.sections),
+    )
+    asked = load(offer.name)
+    assert asked.outline is not None
+    assert asked.outline.sections == demo.outline.sections
+    assert [source.name for source in asked.sources] == [source.name for source in demo.sources]
 
 
 def test_its_outline_can_be_written_and_sums_up_its_sections(demo: Demo) -> None:
