@@ -92,6 +92,7 @@ class Demo(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     title: str
+    brief: str
     description: str
     sections: int
     sources: int

@@ -20,6 +20,7 @@ def offered() -> list[Demo]:
             Demo(
                 name=file.parent.name,
                 title=body["title"],
+                brief=body["brief"],
                 description=body["description"],
                 sections=len(body["outline"]["sections"]),
                 sources=len(body["sources"]),
