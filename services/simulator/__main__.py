@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Annotated
 
 import typer
@@ -10,6 +11,8 @@ import uvloop
 
 from services.shared.settings import Settings
 from services.simulator.main import serve
+
+SWITCH_S = 0.0005
 
 
 def main(
@@ -28,6 +31,8 @@ def main(
     simulator = settings.simulator.model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
+    # The thread that composes answers shall not hold up those that are being sent.
+    sys.setswitchinterval(SWITCH_S)
     with_bus = "bus" in settings.model_fields_set if bus is None else bus
     uvloop.run(
         serve(

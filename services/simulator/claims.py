@@ -16,6 +16,8 @@ QUOTE_WORDS_MAX: Final = 25
 QUOTE_WORDS_MIN: Final = 4
 QUOTE_WORDS_GOOD: Final = 8
 QUOTE_CHARACTERS_MAX: Final = 300
+QUOTE_CHARACTERS_MIN: Final = 16
+QUOTE_CHARACTERS_UNSPACED: Final = 60
 SENTENCE_WORDS: Final = (6, 48)
 RUN_MAX: Final = 3
 RUN_DISCOUNT: Final = 0.62
@@ -91,7 +93,15 @@ class Claim(msgspec.Struct, frozen=True):
     text: str
     source: str
     number: int
-    quote: str
+    raw: str
+    """The source's sentence to the letter."""
+    wanted: frozenset[str]
+    """The terms that the quote should hold."""
+
+    @property
+    def quote(self) -> str:
+        """The words that stand for it."""
+        return quote_of(self.raw, self.wanted)
 
     def marked(self) -> str:
         """The sentence, followed by its marker."""
@@ -126,13 +136,17 @@ class Run(msgspec.Struct, frozen=True):
 
 
 def quote_of(raw: str, wanted: frozenset[str]) -> str:
-    """At most QUOTE_WORDS_MAX words of a sentence, to the letter but for white space; empty where none can be quoted.
+    """At most QUOTE_WORDS_MAX words of a sentence, to the letter but for white space.
 
     A quote holds no quotation mark and no bracket, and begins and ends at clauses where the sentence is longer. It holds
     no emphasis either, if there is enough to quote without.
     """
     clean = _quote(UNQUOTABLE.split(raw), wanted)
-    return clean if len(clean.split()) >= QUOTE_WORDS_GOOD else _quote(FORBIDDEN.split(raw), wanted) or clean
+    if len(clean.split()) >= QUOTE_WORDS_GOOD:
+        return clean
+    loose = FORBIDDEN.split(raw)
+    # Where words are not set apart by spaces, the beginning of the longest part has to do.
+    return _quote(loose, wanted) or clean or max(loose, key=len).strip()[:QUOTE_CHARACTERS_UNSPACED]
 
 
 def _quote(parts: Sequence[str], wanted: frozenset[str]) -> str:
@@ -230,8 +244,9 @@ def _scores(
 def _claim(passage: Source, sentence: Sentence, wanted: frozenset[str]) -> Claim | None:
     if not usable(sentence) or not passage.source or passage.number < 1:
         return None
-    quote = quote_of(sentence.raw, wanted)
-    return Claim(worded(sentence.text), passage.source, passage.number, quote) if quote else None
+    if max(len(part.strip()) for part in FORBIDDEN.split(sentence.raw)) < QUOTE_CHARACTERS_MIN:
+        return None
+    return Claim(worded(sentence.text), passage.source, passage.number, sentence.raw, wanted)
 
 
 def chosen(every: Sequence[Run], words_max: int, runs_max: int = 8) -> list[Run]:

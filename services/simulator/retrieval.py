@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 
 import bm25s
@@ -14,6 +15,8 @@ CENTRAL_TERMS: Final = 14
 LENGTH_NORMALISATION: Final = 0.4  # BM25's b: among sentences, short ones are not the better for it
 SUFFIXES: Final = ("ations", "ation", "ingly", "ings", "ing", "edly", "ies", "ers", "ed", "er", "es", "ly", "s", "e")
 STEM_MIN: Final = 4
+STEMS_MAX: Final = 65_536
+TEXTS_MAX: Final = 8_192
 STOPWORDS: Final = frozenset(
     """a about above after again against all also am an and any are aren't as at be because been before being below between both
     but by can can't cannot could couldn't did didn't do does doesn't doing don't down during each either else etc even ever every
@@ -30,6 +33,7 @@ STOPWORDS: Final = frozenset(
 )
 
 
+@lru_cache(maxsize=STEMS_MAX)
 def stem(word: str) -> str:
     """Cut a word's ending, roughly: enough for `cancelled` to meet `cancelling`."""
     for suffix in SUFFIXES:
@@ -39,7 +43,8 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > STEM_MIN and word[-1] == word[-2] else word
 
 
-def terms(text: str) -> list[str]:
+@lru_cache(maxsize=TEXTS_MAX)
+def terms(text: str) -> tuple[str, ...]:
     """The words that carry meaning, stemmed. Text without spaces between words is taken in pairs of characters."""
     found: list[str] = []
     for word in WORD.findall(text.casefold()):
@@ -49,7 +54,7 @@ def terms(text: str) -> list[str]:
             found.append(stem(word))
         else:
             found += [word[at : at + 2] for at in range(len(word) - 1)]
-    return found
+    return tuple(found)
 
 
 def relevance(texts: Sequence[str], queries: Sequence[tuple[str, float]], central: float = 0.0) -> list[float]:
@@ -64,7 +69,7 @@ def relevance(texts: Sequence[str], queries: Sequence[tuple[str, float]], centra
     index.index(corpus, show_progress=False)
     common = Counter(term for words in corpus for term in set(words))
     asked = [(terms(query), weight) for query, weight in queries]
-    asked.append(([term for term, _ in common.most_common(CENTRAL_TERMS)], central))
+    asked.append((tuple(term for term, _ in common.most_common(CENTRAL_TERMS)), central))
     total = [0.0] * len(texts)
     for query, weight in asked:
         known = [term for term in dict.fromkeys(query) if term in common]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -18,6 +19,7 @@ LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 REFERENCE: Final = re.compile(r"\s?\[\^?[\w,\s\u2013-]{1,12}\](?!\()")
 TAG: Final = re.compile(r"<[^<>]{1,200}>")
 EMPHASIS: Final = re.compile(r"\*{1,3}(?=\S)(.+?)(?<=\S)\*{1,3}|(?<!\w)_{1,2}(?=\S)(.+?)(?<=\S)_{1,2}(?!\w)")
+TEXTS_MAX: Final = 1_024
 SPACE: Final = re.compile(r"\s+")
 END: Final = re.compile(r"[.!?…]+[\"'”’»)\]*_]*(?=\s+|$)|[。！？]+")  # noqa: RUF001 -- sentences end so in Chinese
 ABBREVIATION: Final = re.compile(
@@ -90,8 +92,9 @@ def split(text: str) -> Iterator[tuple[int, int, bool]]:
         yield start, len(text), False
 
 
-def sentences(text: str) -> list[Sentence]:
-    """All sentences of a text's prose, in order."""
+@lru_cache(maxsize=TEXTS_MAX)
+def sentences(text: str) -> tuple[Sentence, ...]:
+    """All sentences of a text's prose, in order. Kept for a while: a document's sections quote the same passages."""
     found: list[Sentence] = []
     for number, (block, block_end, item) in enumerate(blocks(text)):
         for start, end, ends in split(text[block:block_end]):
@@ -109,4 +112,4 @@ def sentences(text: str) -> list[Sentence]:
                     ends=ends,
                 )
             )
-    return found
+    return tuple(found)

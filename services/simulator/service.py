@@ -8,6 +8,7 @@ import itertools
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -56,6 +57,8 @@ class Simulator:
         self._accounts: OrderedDict[str, Account] = OrderedDict()
         self._asked: OrderedDict[str, int] = OrderedDict()
         self._answers: OrderedDict[tuple[str, str], str] = OrderedDict()
+        # One thread: more of them would only take the loop's turns away.
+        self._composer = ThreadPoolExecutor(1, thread_name_prefix="composer")
         self._run = secrets.token_hex(4)
         self._numbers = itertools.count(1)
 
@@ -80,7 +83,7 @@ class Simulator:
         text = self._answers.get(key)
         if text is None:
             asked = understood(question.system, question.user, question.schema)
-            text = await asyncio.to_thread(answer, asked, wording)
+            text = await asyncio.get_running_loop().run_in_executor(self._composer, answer, asked, wording)
             while len(self._answers) >= ANSWERS_MAX:
                 self._answers.popitem(last=False)
             self._answers[key] = text

@@ -68,6 +68,9 @@ def _best(part: Earlier, asked: Asked, most: int, said: set[str]) -> list[str]:
         own = " ".join(markers[int(number)] for number in HELD.findall(sentence.raw))
         if WORDS[0] <= len(text.split()) <= WORDS[1] and not LEANING.match(text) and not text.endswith((":", "?")):
             found.append((worded(text), own))
+    if not found:
+        # A table's cells: short answers, one a line.
+        return [cut for line in part.text.splitlines()[:most] if (cut := line.strip(" -*|"))]
     cited = [pair for pair in found if pair[1]] or found
     cited = [pair for pair in cited if " ".join(filter(None, pair)) not in said] or cited
     queries = [(part.heading, 1.0), (asked.instructions, 0.5), (asked.brief, 0.5)]

@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from schemas.citations import cited
-from schemas.values import Section
+from schemas.values import Column, Section
 from services.simulator.answers import answer
 from services.simulator.json_schema import Schema
 from services.simulator.prompt import Asked, understood
+from services.writer.answer import problem_of, table_cell_schema
+from services.writer.prompt import section_block
 
 LEASES = """## Leases
 
@@ -178,6 +180,31 @@ def test_a_cell_is_answered_in_the_form_that_is_asked_for(
     if expected is not None:
         assert cell["passage"] == 4
         assert cell["quote"] in " ".join(INK.split())
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (Column(id="c", heading="Place", instructions="Where is ink kept?"), "memory"),
+        (Column(id="c", heading="Viewers", instructions="How many viewers were measured?", format="number"), "1250"),
+        (Column(id="c", heading="Attempt", instructions="Does ink name its attempt?", format="yes_no"), "yes"),
+        (Column(id="c", heading="Choice", instructions="When was the bus chosen?", format="date"), "3 March 2024"),
+        (Column(id="c", heading="Place", format="one_of", options=("disk", "memory")), "memory"),
+        (Column(id="c", heading="Weight", instructions="How heavy is a zeppelin?", format="number"), "not stated"),
+    ],
+)
+def test_a_cell_that_the_writer_asks_for_is_one_that_it_takes(column: Column, expected: str) -> None:
+    question = section_block(Section(id="facts", heading="Facts", columns=(column,)), column)
+    user = f'{question}<passage source="s2" number="4" title="notes">{INK}</passage>'
+    said = answer(asked(user, table_cell_schema(column).schema), "1")
+    assert problem_of(said, column) is None
+    assert expected in msgspec.json.decode(said)["answer"]
+
+
+def test_a_table_is_summed_up_by_its_cells() -> None:
+    earlier = '<earlier section="t" heading="Table">notes, Place: memory [[s2:4 "kept in memory only"]]</earlier>'
+    text = answer(asked(prompt('<section heading="Summary">Sum up.</section>', extra=earlier, sources=False)), "1")
+    assert 'notes, Place: memory [[s2:4 "kept in memory only"]]' in text
 
 
 def test_a_schema_asked_for_in_words_counts() -> None:
