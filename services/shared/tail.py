@@ -182,6 +182,11 @@ class DocumentTail:
         await self._tail.start()
         return self.document
 
+    async def refresh(self) -> Document | None:
+        """The document as its log is now, not as it was when the last live fact came."""
+        await self._tail.fill()
+        return self.document
+
     async def stop(self) -> None:
         """Follow no longer."""
         await self._tail.stop()

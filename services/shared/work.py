@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import msgspec
 from faststream import AckPolicy
@@ -34,8 +35,8 @@ RETRY_S = 1.0
 PULL_S = 2.0
 """A pull that was lost with its server is repeated after this."""
 
-Do = Callable[[AnyJob, int], Awaitable[None]]
-"""Work on a job, which is delivered for the n-th time. When it returns, the job is over."""
+Do = Callable[[AnyJob, int], Awaitable[Literal["leave"] | None]]
+"""Work on a job, which is delivered for the n-th time. When it returns, the job is over, or (`leave`) in other hands."""
 Bury = Callable[[AnyJob], Awaitable[None]]
 """Say in the document's log that a job is given up."""
 
@@ -87,7 +88,7 @@ class Worker:
                     await self._bury(job)
                     await self._dead(message)
                     return
-                await self._do(job, delivery)
+                left = await self._do(job, delivery)
         except asyncio.CancelledError:
             await message.nack()  # The service stops: let another take it now, not after ACK_WAIT_S.
             raise
@@ -99,7 +100,8 @@ class Worker:
             await message.nack(delay=RETRY_S)
             raise
         else:
-            await message.ack()  # Last: a crash before this costs a repetition, never a loss.
+            if left != "leave":
+                await message.ack()  # Last: a crash before this costs a repetition, never a loss.
 
     async def _dead(self, message: NatsMessage) -> None:
         _, _, kind, document, cell = message.raw_message.subject.split(".", 4)

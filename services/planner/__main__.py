@@ -1,0 +1,5 @@
+"""`python -m services.planner`."""
+
+from services.planner.main import main
+
+main()

@@ -1,0 +1,84 @@
+"""Whether the log still wants what a job asks for. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from schemas.attempts import job_of
+from schemas.document import Cell, Document, Paused, Queued, Retrying, Running, Writing
+from schemas.events import PLAN_CELL
+from schemas.jobs import PlanOutline, WriteCell
+from services.shared.attempt.states import Release, StopAsked
+
+Verdict = Literal["go", "behind"] | Release
+"""`behind`: the fold has not come to this job yet. A Release: not wanted, and what becomes of the job."""
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job wants written."""
+
+    document: str
+    cell: str
+    revision: int
+    job: int
+    deadline_ms: int
+
+    @classmethod
+    def of(cls, job: WriteCell | PlanOutline) -> Ask:
+        """The same, whoever does it."""
+        return cls(
+            document=job.document,
+            cell=job.cell if isinstance(job, WriteCell) else PLAN_CELL,
+            revision=job.revision,
+            job=job.job,
+            deadline_ms=job.deadline_ms,
+        )
+
+
+def look(document: Document | None, ask: Ask, attempt: int) -> Verdict:
+    """May `attempt` be begun?"""
+    if document is None:
+        return "ack"  # Deleted.
+    cell = document.cells.get(ask.cell, Cell(id=ask.cell))
+    if cell.job < ask.job:
+        return "behind"
+    if cell.job > ask.job or not isinstance(document.run, Running):
+        return "ack"
+    if not isinstance(cell.state, Queued | Writing | Retrying):
+        return "ack"
+    if attempt <= cell.attempt:
+        return "leave"  # In other hands.
+    if document.leaving is not None and job_of(cell.attempt) != ask.job:
+        return "ack"  # Nobody watches, so nothing new is begun; the conductor asks again when somebody does.
+    return "go"
+
+
+def may_hedge(document: Document | None, ask: Ask, attempt: int) -> bool:
+    """May a further call be made for an attempt that runs?"""
+    cell = None if document is None else document.cells.get(ask.cell)
+    return (
+        document is not None
+        and cell is not None
+        and isinstance(document.run, Running)
+        and isinstance(cell.state, Writing)
+        and cell.attempt == attempt
+    )
+
+
+def unwanted(document: Document, ask: Ask, delivery: int, at_ms: int) -> StopAsked | None:
+    """Why a running delivery has to end, as the log stands now; None: it has not."""
+    cell = document.cells.get(ask.cell)
+    if isinstance(document.run, Paused):
+        return StopAsked(at_ms=at_ms, reason="stopped", asked_at_ms=document.run.asked_at_ms)
+    superseded = StopAsked(at_ms=at_ms, reason="superseded", asked_at_ms=at_ms)
+    if not isinstance(document.run, Running) or cell is None or cell.job > ask.job:
+        return superseded
+    if cell.job < ask.job:
+        return None
+    if not isinstance(cell.state, Queued | Writing | Retrying):
+        return superseded
+    if cell.attempt // 1_000 > ask.job * 1_000 + delivery:
+        return StopAsked(at_ms=at_ms, reason="superseded", asked_at_ms=at_ms, outranked=True)
+    return None

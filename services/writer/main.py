@@ -1,0 +1,52 @@
+"""The writer: wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+
+import uvloop
+
+from services.shared.attempt.blocks import Sources
+from services.shared.attempt.models import Models, registry_of
+from services.shared.attempt.runner import Runner
+from services.shared.bus import connect
+from services.shared.provision import provisioned
+from services.shared.settings import Settings
+from services.shared.sources import SourceStore
+from services.writer.cells import CellWriter
+from services.writer.slots import Slots
+
+STOPPING_S = 2.0
+"""For receipts; the calls themselves are closed at once."""
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. A job that is cut off goes back to the queue at once."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    bus = await connect(settings.bus, "writer")
+    await provisioned(bus)
+    models = Models(registry_of(settings), settings.limits)
+    cells = CellWriter(settings, Sources(await SourceStore.open(bus)))
+    runner = Runner(bus, models, cells, name=f"writer-{os.getpid()}-{secrets.token_hex(2)}")
+    slots = Slots(bus, runner, settings.writer.slots)
+    await slots.start()
+    print("writer ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
+    await stopping.wait()
+    await slots.stop(STOPPING_S)
+    await runner.close()
+    await bus.close()
+
+
+def main() -> None:
+    """Run the service with the settings of the environment."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx2").setLevel(
+        logging.WARNING
+    )  # One line a call says nothing that the log of facts does not.
+    uvloop.run(serve(Settings().resolved()))
