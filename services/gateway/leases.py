@@ -27,6 +27,7 @@ class Leases:
         self._holders: dict[str, int] = {}
         self._renewing: dict[str, asyncio.Task[None]] = {}
         self._giving: set[asyncio.Task[None]] = set()
+        self._abandoned = False
         bus.on_reconnected(self._renew_all)
 
     @property
@@ -44,6 +45,8 @@ class Leases:
 
     def release(self, document: str) -> None:
         """One holder less; synchronous, so that leaving costs the leaver nothing."""
+        if self._abandoned:
+            return
         self._holders[document] -= 1
         if self._holders[document] > 0:
             return
@@ -57,6 +60,7 @@ class Leases:
 
     def abandon(self) -> None:
         """This gateway stops: leases run out by themselves, so that a restart cancels nothing."""
+        self._abandoned = True
         for task in self._renewing.values():
             task.cancel()
         self._renewing.clear()
@@ -87,7 +91,8 @@ class Leases:
             return
         subject = subjects.kv(subjects.VIEWERS, subjects.viewer_key(document, self._gateway))
         try:
-            await self._bus.js.publish(subject, b"", headers={"KV-Operation": "DEL"})
+            # With a time to live: a bucket in memory has no room for every document that was ever watched.
+            await self._bus.js.publish(subject, b"", headers={"KV-Operation": "DEL"}, msg_ttl=streams.LEASE_TTL_S)
         except (NatsError, APIError, NoStreamResponseError, TimeoutError) as error:
             log.warning("lease on %s runs out by itself: %s", document, error)
         if document in self._holders:

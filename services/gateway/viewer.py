@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from sse_starlette import EventSourceResponse
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
 PENDING_BYTES_MAX = 256 * 1024
 """A viewer that is further behind than this gets a fresh snapshot, once it can be written to."""
 PING_S = 12
+RETRY = b"retry: 1000\n\n"
+"""How long a browser waits before it comes back, in milliseconds."""
 
 
 class Viewer:
@@ -78,11 +80,16 @@ class ViewerResponse(EventSourceResponse):
         self._viewer = viewer
         self._left = left
 
-    async def _stream_response(self, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; HEAD gets the head alone."""
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            while (chunk := await self._viewer.next()) is not None:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await super().__call__(scope, receive, send)
         finally:
-            self._left()  # At once, however it ended.
+            self._left()  # At once, however it ended, and though it never began.
+
+    async def _stream_response(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": RETRY, "more_body": True})
+        while (chunk := await self._viewer.next()) is not None:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
