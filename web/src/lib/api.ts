@@ -38,7 +38,9 @@ export interface DocumentMade {
 export interface Demo {
   name: string;
   title: string;
-  brief: string;
+  description: string;
+  sections: number;
+  sources: number;
 }
 
 interface ProblemBody {

@@ -1,7 +1,7 @@
 /** Every word that the page says, in one place. Numbers, money and times are set by `Intl`. */
 
 import type { Connection } from './stream';
-import type { Completion, Document, ErrorKind, PauseReason, StopReceipt } from './types';
+import type { Completion, Document, ErrorKind, Passage, PauseReason, StopReceipt } from './types';
 import type { Progress, Shown } from './view';
 
 const LANGUAGE = 'en';
@@ -134,7 +134,9 @@ function progressNote(document: Document): string {
 }
 
 export const figures = (progress: Progress, cost: number, ms: number) =>
-  `${progress.done}/${progress.all} · ${money(cost)} · ${clockTime(ms)}`;
+  [progress.all > 0 ? `${progress.done}/${progress.all}` : '', money(cost), clockTime(ms)]
+    .filter((part) => part !== '')
+    .join(' · ');
 
 export const figuresSpoken = (progress: Progress, cost: number, ms: number) =>
   `${progress.done} of ${count(progress.all, 'part')} written, ${money(cost)}, ${clockTime(ms)} minutes`;
@@ -191,6 +193,8 @@ export const first = {
   start: 'Write it',
   starting: 'Starting…',
   demo: 'Try the demo, no key needed',
+  demoFacts: (sections: number, sources: number) =>
+    `${count(sections, 'section')} from ${count(sources, 'source')}`,
   noBrief: 'Say in a few words what shall be written.',
 };
 
@@ -233,15 +237,21 @@ export const evidence = {
     pages > 0 ? `${count(passages, 'passage')}, ${count(pages, 'page')}` : count(passages, 'passage'),
   page: (value: number) => `page ${value}`,
   passage: (value: number) => `passage ${value}`,
+  where: ({ number: value, page: on, heading }: Passage) =>
+    [on === null ? `passage ${value}` : `passage ${value}, page ${on}`, heading].filter((part) => part !== '').join(' · '),
   usedBy: (claims: number) => `Used by ${count(claims, 'claim')}`,
   unused: 'Not used',
   onlyUsed: 'Only what is used',
   unverified: 'not found in source',
+  unquoted: 'nothing quoted, nothing checked',
   pending: 'not checked yet',
   noneUsed: 'Nothing in the document cites this source yet.',
   citation: (value: number, name: string) => `Citation ${value}: ${name}`,
   source: 'Source',
 };
+
+/** Why a citation is dotted. */
+export const doubt = (quote: string) => (quote === '' ? evidence.unquoted : evidence.unverified);
 
 export const keys: readonly (readonly [string, string])[] = [
   ['j  k', 'Next, previous section'],

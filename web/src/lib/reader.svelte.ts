@@ -37,6 +37,7 @@ export class Reader {
   /** Opens the evidence at a citation's passage. */
   cite(chosen: Chosen): void {
     this.chosen = chosen;
+    this.pointed = null;
     this.openSource(chosen.marker.source);
   }
 
