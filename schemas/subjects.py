@@ -31,14 +31,14 @@ HEADER_LAST_SEQUENCE = "Nats-Last-Sequence"
 HEADER_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 HEADER_MESSAGE_ID = "Nats-Msg-Id"
 HEADER_TIME = "Nats-Time-Stamp"
-HEADER_BATCH = "Nats-Batch-Id"
-HEADER_BATCH_NUMBER = "Nats-Batch-Sequence"
-HEADER_BATCH_COMMIT = "Nats-Batch-Commit"
 
 SIMULATOR_CONTROL = "control.simulator"
 """Dials for the simulator, live (core NATS, request and reply)."""
 METRICS = "metrics.*"
 """Samples for the control room (core NATS, may be lost)."""
+
+
+_JS = "$JS.API"
 
 
 def facts(document: str) -> str:
@@ -111,9 +111,17 @@ def document_of(subject: str) -> str:
     return subject.rsplit(".", 1)[1]
 
 
-# -- Who may use what ---------------------------------------------------------------------------------------------------
+def direct_get(stream: str) -> str:
+    """Where a stream is asked for messages that it has (NATS ADR-31)."""
+    return f"{_JS}.DIRECT.GET.{stream}"
 
-_JS = "$JS.API"
+
+def stream_info(stream: str) -> str:
+    """Where a stream is asked about itself."""
+    return f"{_JS}.STREAM.INFO.{stream}"
+
+
+# -- Who may use what ---------------------------------------------------------------------------------------------------
 
 
 def inbox(service: ServiceName) -> str:
@@ -122,11 +130,7 @@ def inbox(service: ServiceName) -> str:
 
 
 def _stream_read(*streams: str) -> tuple[str, ...]:
-    return tuple(
-        s
-        for name in streams
-        for s in (f"{_JS}.STREAM.INFO.{name}", f"{_JS}.DIRECT.GET.{name}", f"{_JS}.DIRECT.GET.{name}.>")
-    )
+    return tuple(s for name in streams for s in (stream_info(name), direct_get(name), f"{direct_get(name)}.>"))
 
 
 def _consume(*streams: str) -> tuple[str, ...]:
@@ -134,7 +138,7 @@ def _consume(*streams: str) -> tuple[str, ...]:
         s
         for name in streams
         for s in (
-            f"{_JS}.STREAM.INFO.{name}",
+            stream_info(name),
             f"{_JS}.CONSUMER.INFO.{name}.>",
             f"{_JS}.CONSUMER.CREATE.{name}",
             f"{_JS}.CONSUMER.CREATE.{name}.>",

@@ -99,7 +99,7 @@ class Rounds:
         offset, total = 0, 1
         while offset < total:
             ask = msgspec.json.encode({"subjects_filter": wanted, "offset": offset})
-            answer = await self._bus.client.request(f"$JS.API.STREAM.INFO.{stream}", ask, timeout=REQUEST_TIMEOUT_S)
+            answer = await self._bus.client.request(subjects.stream_info(stream), ask, timeout=REQUEST_TIMEOUT_S)
             info = msgspec.json.decode(answer.data, type=_Info)
             page = info.state.subjects or {}
             for item in page.items():

@@ -80,7 +80,7 @@ class Viewers:
 
     async def _age_ms(self) -> float:
         """For how long the bucket has been there, by the server's own clock."""
-        answer = await self._bus.client.request(f"$JS.API.STREAM.INFO.{BUCKET}", timeout=REQUEST_TIMEOUT_S)
+        answer = await self._bus.client.request(subjects.stream_info(BUCKET), timeout=REQUEST_TIMEOUT_S)
         info = msgspec.json.decode(answer.data, type=_Info)
         return (info.ts - info.created).total_seconds() * 1_000
 

@@ -38,7 +38,7 @@ async def provisioned(bus: Bus) -> None:
 
 def _may_ask(bus: Bus, stream: str) -> bool:
     """A question that the bus does not allow would never be answered."""
-    subject = f"$JS.API.STREAM.INFO.{stream}"
+    subject = subjects.stream_info(stream)
     return any(
         subject == allowed or (allowed.endswith(">") and subject.startswith(allowed[:-1]))
         for allowed in subjects.PUBLISH[bus.service]
