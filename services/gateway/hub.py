@@ -10,17 +10,20 @@ import re
 from collections.abc import Callable
 
 from schemas import document as documents
-from schemas.document import Document
+from schemas.document import Document, Running
 from schemas.events import decode_fact, decode_ink
 from schemas.fold import created, fold, fold_ink
 from services.gateway.frames import Cursor, Kept, Past, frame
 from services.gateway.leases import Leases
 from services.gateway.viewer import Viewer
 from services.shared.bus import Bus
+from services.shared.log import BusUnavailableError
 from services.shared.tail import Tail, facts_of, ink_of
 
 LINGER_S = 5.0
 """A hub outlives its last viewer by this, for a reload."""
+START_S = 10.0
+"""Longer than this nobody waits for a bus that is away."""
 
 _TYPE = re.compile(rb'"type":"([A-Za-z]+)"')
 INK_TYPE = "TextAppended"
@@ -73,14 +76,16 @@ class Hub:
         return viewer
 
     def snapshot(self) -> bytes:
-        """The document as it is, as an event."""
+        """The document as it is, as an event; what is in it already is not sent again."""
+        self._flush()
         assert self.document is not None  # noqa: S101 -- a hub without one takes no viewers
         return frame("snapshot", documents.encode(self.document), self.cursor)
 
-    async def changed(self) -> None:
-        """Wait for the next fact."""
-        self._changed.clear()
-        await self._changed.wait()
+    async def at_rest(self) -> None:
+        """Wait until the document does not run: it is done, paused or given up."""
+        while self.document is not None and isinstance(self.document.run, Running):
+            self._changed.clear()
+            await self._changed.wait()
 
     def _fact(self, sequence: int, data: bytes) -> None:
         fact = decode_fact(data)
@@ -130,10 +135,10 @@ class Hubs:
     @property
     def all(self) -> list[Hub]:
         """Every hub that runs."""
-        return [task.result() for task in self._hubs.values() if task.done() and not task.cancelled()]
+        return [hub for task in self._hubs.values() if (hub := _started_hub(task)) is not None]
 
     async def use(self, document: str) -> tuple[Hub, Callable[[], None]]:
-        """The document's hub, started; and what to call, once, when it is not needed any more."""
+        """The document's hub, started; and what to call, once, when it is not needed any more. BusUnavailableError."""
         timer = self._timers.pop(document, None)
         if timer is not None:
             timer.cancel()
@@ -142,7 +147,11 @@ class Hubs:
         if task is None:
             task = self._hubs[document] = asyncio.create_task(self._started(document))
         try:
-            hub = await asyncio.shield(task)
+            async with asyncio.timeout(START_S):
+                hub = await asyncio.shield(task)
+        except TimeoutError as error:
+            self._unuse(document)
+            raise BusUnavailableError(document) from error
         except BaseException:
             self._unuse(document)
             raise
@@ -157,6 +166,7 @@ class Hubs:
         try:
             await self._leases.hold(document)
         except BaseException:
+            self._leases.release(document)
             unuse()
             raise
         viewer = hub.join(cursor)
@@ -175,19 +185,39 @@ class Hubs:
 
     async def _started(self, document: str) -> Hub:
         hub = Hub(self._bus, document)
-        await hub.start()
+        try:
+            await hub.start()
+        except BaseException:
+            await hub.stop()
+            raise
         return hub
 
     def _unuse(self, document: str) -> None:
         self._users[document] -= 1
-        if self._users[document] == 0:
-            del self._users[document]
+        if self._users[document] > 0:
+            return
+        del self._users[document]
+        hub = _started_hub(self._hubs[document])
+        if hub is None or hub.document is None:
+            self._drop(document)  # Nothing to come back to.
+        else:
             self._timers[document] = asyncio.get_running_loop().call_later(LINGER_S, self._drop, document)
 
     def _drop(self, document: str) -> None:
         self._timers.pop(document, None)
         task = self._hubs.pop(document, None)
-        if task is not None and task.done() and not task.cancelled() and task.exception() is None:
-            stopping = asyncio.create_task(task.result().stop())
-            self._stopping.add(stopping)
-            stopping.add_done_callback(self._stopping.discard)
+        if task is None:
+            return
+        hub = _started_hub(task)
+        if hub is None:
+            task.cancel()
+            return
+        stopping = asyncio.create_task(hub.stop())
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
+
+
+def _started_hub(task: asyncio.Task[Hub]) -> Hub | None:
+    """None while it starts, and where it could not."""
+    done = task.done() and not task.cancelled() and task.exception() is None
+    return task.result() if done else None

@@ -74,6 +74,13 @@ async def on_http_error(_request: Request, error: Exception) -> Response:
     return response
 
 
+async def on_bus_away(_request: Request, _error: Exception) -> Response:
+    """The bus does not answer: what was asked may be asked again."""
+    response = problem_response(503, "The bus is away; please try again.")
+    response.headers["Retry-After"] = "1"
+    return response
+
+
 async def on_defect(_request: Request, _error: Exception) -> Response:
     """A defect of ours: the log has the traceback, the client does not."""
     return problem_response(500, "Something went wrong here; it has been logged.")

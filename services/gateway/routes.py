@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx2
 import msgspec
+from nats.errors import Error as NatsError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -19,22 +20,24 @@ from starlette.routing import Route
 from schemas import commands, subjects
 from schemas import document as documents
 from schemas.commands import AnyCommand, ResumeDocument, StopDocument
-from schemas.document import Document, Running
+from schemas.document import Document
 from schemas.requests import DemoAsked, DocumentAsked
 from schemas.values import SOURCE_BYTES_MAX
 from services.gateway import demos, page_files
 from services.gateway.access import COOKIE, Access, new_id
 from services.gateway.creating import Creating, Made
 from services.gateway.frames import parse_cursor
+from services.gateway.guard import OwnPagesOnly
 from services.gateway.hub import Hubs
 from services.gateway.leases import Leases
 from services.gateway.markdown import markdown
 from services.gateway.metrics import exposition
-from services.gateway.problems import Problem, decoded, on_defect, on_http_error, on_problem
+from services.gateway.problems import Problem, decoded, on_bus_away, on_defect, on_http_error, on_problem
 from services.gateway.readiness import missing
 from services.gateway.viewer import ViewerResponse
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
+from services.shared.log import BusUnavailableError
 from services.shared.settings import Settings
 from services.shared.sources import SourceStore
 
@@ -42,7 +45,6 @@ BODY_BYTES_MAX = SOURCE_BYTES_MAX + 1024 * 1024
 WAIT_S_MAX = 600
 JSON = "application/json"
 MARKDOWN = "text/markdown"
-PASSAGES_KEPT_MAX = 64
 
 _ID = re.compile(r"^[0-9a-f]{32}$")
 _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*(\d{1,6})\s*(?:$|[,;])")
@@ -90,12 +92,23 @@ class Face:
             Route("/metrics", self.metrics, methods=["GET"]),
             Route("/", self.page, methods=["GET"]),
             Route("/d/{id}", self.page, methods=["GET"]),
+            Route("/control/{id}", self.page, methods=["GET"]),
             Route("/{file:path}", self.file, methods=["GET"]),
         ]
         return Starlette(
             routes=routes,
-            middleware=[Middleware(page_files.SecurityHeaders)],
-            exception_handlers={Problem: on_problem, HTTPException: on_http_error, Exception: on_defect},
+            middleware=[
+                Middleware(page_files.SecurityHeaders),
+                Middleware(OwnPagesOnly, public_url=self.settings.gateway.public_url),
+            ],
+            exception_handlers={
+                Problem: on_problem,
+                HTTPException: on_http_error,
+                BusUnavailableError: on_bus_away,
+                NatsError: on_bus_away,
+                TimeoutError: on_bus_away,
+                Exception: on_defect,
+            },
         )
 
     # -- Documents ------------------------------------------------------------------------------------------------------
@@ -106,10 +119,11 @@ class Face:
         made = await self.creating.create(decoded(body, DocumentAsked), body, request.headers.get("idempotency-key"))
         found = _WAIT.search(request.headers.get("prefer", ""))
         if found is not None:
-            finished = await self._finished(made.id, min(int(found[1]), WAIT_S_MAX))
+            wait_s = min(int(found[1]), WAIT_S_MAX)
+            finished = await self._finished(request, made.id, wait_s)
             if finished is not None:
                 response = _shown(request, finished, 201)
-                return self._created_headers(request, response, made, {"Preference-Applied": f"wait={found[1]}"})
+                return self._created_headers(request, response, made, {"Preference-Applied": f"wait={wait_s}"})
         return self._created(request, made)
 
     async def read(self, request: Request) -> Response:
@@ -144,20 +158,19 @@ class Face:
 
         return handler
 
-    async def _finished(self, id_: str, wait_s: int) -> Document | None:
-        """Wait as a viewer does: with a lease."""
+    async def _finished(self, request: Request, id_: str, wait_s: int) -> Document | None:
+        """Wait as a viewer does: with a lease, and no longer than the client does. None where it is not done by then."""
         hub, unuse = await self.hubs.use(id_)
-        await self.leases.hold(id_)
+        resting, leaving = asyncio.create_task(hub.at_rest()), asyncio.create_task(_gone(request))
         try:
-            async with asyncio.timeout(wait_s):
-                while hub.document is not None and isinstance(hub.document.run, Running):
-                    await hub.changed()
-        except TimeoutError:
-            return None
+            await self.leases.hold(id_)
+            await asyncio.wait({resting, leaving}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            resting.cancel()
+            leaving.cancel()
             self.leases.release(id_)
             unuse()
-        return hub.document
+        return hub.document if resting.done() and not resting.cancelled() else None
 
     # -- Sources --------------------------------------------------------------------------------------------------------
 
@@ -202,10 +215,15 @@ class Face:
     async def file(self, request: Request) -> Response:
         """One of its files; their names carry their content's hash."""
         wanted: str = request.path_params["file"]
+        if "\0" in wanted:
+            raise Problem(404, "There is nothing of that name.")
         file = (page_files.PAGE / wanted).resolve()
         if not file.is_relative_to(page_files.PAGE) or not file.is_file():
             raise Problem(404, f"There is nothing at /{wanted}.")
-        return FileResponse(file, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+        # Only what the build names by its content never changes under its name.
+        named_by_content = file.is_relative_to(page_files.PAGE / "assets")
+        cache = "public, max-age=31536000, immutable" if named_by_content else "no-cache"
+        return FileResponse(file, headers={"Cache-Control": cache})
 
     async def healthz(self, _request: Request) -> Response:
         """This process answers."""
@@ -247,6 +265,12 @@ def _document_id(request: Request) -> str:
     if not _ID.match(id_):
         raise _no_document()
     return id_
+
+
+async def _gone(request: Request) -> None:
+    """Wait until the client has closed its connection. The body has been read: nothing else comes."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _no_document() -> Problem:

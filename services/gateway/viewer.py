@@ -59,8 +59,9 @@ class Viewer:
         if self.ended:
             return None
         if self._behind:
+            snapshot = self._snapshot()
             self._behind = False
-            return self._snapshot()
+            return snapshot
         chunk = b"".join(self._pending)
         self._pending.clear()
         self._bytes = 0
