@@ -31,7 +31,7 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 class System:
     """A running `scriptorium up`: the gateway's address, the simulator's, and the processes behind them."""
 
-    def __init__(self, process: subprocess.Popen[str], lines: list[str]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], lines: list[str]) -> None:
         self.process = process
         self.lines = lines
 
@@ -88,7 +88,6 @@ def running(data: Path, *arguments: str, environment: dict[str, str] | None = No
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
     )
     system = System(process, [])
@@ -110,10 +109,9 @@ def _read_until_ready(system: System) -> None:
     deadline = time.monotonic() + READY_S
     buffer = ""
     stream = system.process.stdout
-    os.set_blocking(stream.fileno(), False)
     while time.monotonic() < deadline:
-        select.select([stream], [], [], 0.5)
-        buffer += stream.read() or ""
+        if select.select([stream], [], [], 0.5)[0]:
+            buffer += os.read(stream.fileno(), 65_536).decode()
         *whole, buffer = buffer.split("\n")
         system.lines += whole
         with contextlib.suppress(httpx2.HTTPError, AssertionError):
