@@ -126,6 +126,8 @@ def _folded(document: Document, fact: AnyFact) -> Document:  # noqa: C901, PLR09
             run = Abandoned(at_ms=fact.at_ms, kind=fact.kind, message=fact.message)
             return replace(document, run=run, leaving=None)
         case CellQueued():
+            if document.leaving is not None or not isinstance(document.run, Running):
+                return document  # Asked for in the moment of a stop.
             return _cell(document, fact.cell, lambda cell: _queued(cell, fact))
         case AttemptStarted():
             key = _call_key(fact.cell, fact.attempt, 1)

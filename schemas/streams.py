@@ -55,7 +55,6 @@ STREAMS: tuple[StreamConfig, ...] = (
         republish=RePublish(src="doc.*.*", dest="live.doc.{{wildcard(2)}}"),
         storage=StorageType.FILE,
         allow_direct=True,
-        allow_atomic=True,
         discard=DiscardPolicy.NEW,
         max_bytes=FACTS_BYTES_MAX,
         duplicate_window=DUPLICATE_WINDOW_S,

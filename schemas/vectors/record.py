@@ -227,6 +227,14 @@ def _stories() -> dict[str, list[Event]]:
             CellFailed(at_ms=1_550, cell="a", revision=1, job=1, kind="repetition", message="It would not halt."),
             DocumentCompleted(at_ms=1_700, cells_completed=0, cells_failed=1),
         ],
+        "what is queued in the moment of a stop is not wanted": [
+            _create("a", "b", "c"),
+            _queued("a"),
+            LastViewerLeft(at_ms=1_260, pauses_at_ms=11_260),
+            _queued("b"),
+            stop,
+            _queued("c"),
+        ],
         "no outline can be planned": [
             _create(),
             _queued(PLAN_CELL),

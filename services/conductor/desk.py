@@ -6,14 +6,14 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Coroutine
-from itertools import islice
+from itertools import islice, takewhile
 
 from nats.errors import Error as NatsError
 
 from schemas import jobs, subjects
 from schemas.commands import AnyCommand
 from schemas.document import Document, Paused, Running
-from schemas.events import PLAN_CELL, AnyFact, decode_fact
+from schemas.events import PLAN_CELL, AnyFact, CellQueued, DocumentCreated, decode_fact
 from schemas.fold import created, fold
 from schemas.jobs import AnyJob, IngestSource, PlanOutline, WriteCell
 from services.conductor.core import Decision, Situation, decide, obey, suspects
@@ -22,10 +22,9 @@ from services.shared.bus import Bus
 from services.shared.clock import monotonic_ms, now_ms
 from services.shared.log import (
     APPEND_TRY_S,
-    FACTS_AT_ONCE_MAX,
     BusUnavailableError,
     ConflictError,
-    append_all,
+    append_behind,
     read,
 )
 
@@ -89,9 +88,11 @@ class Desk:
             await self._settle(id_, entry, on_queue)
         return entry.document
 
-    async def attend_fact(self, id_: str, sequence: int) -> None:
-        """The same, after a fact that stands at `sequence`: the one that happens all the time."""
+    async def attend_fact(self, id_: str, sequence: int, data: bytes) -> None:
+        """The same, after a fact that stands at `sequence`: the call that is made all the time."""
         entry = self._entry(id_)
+        if entry.document is None and isinstance(fact := decode_fact(data), DocumentCreated):
+            entry.document = created(id_, fact, sequence)  # The first of its log: nothing to read before it.
         if monotonic_ms() < entry.thought_until_ms and entry.document is not None:
             self._wake(id_, entry, entry.thought_until_ms - monotonic_ms())
             return
@@ -153,21 +154,21 @@ class Desk:
         return decision
 
     async def _append(self, id_: str, entry: Entry, facts: tuple[AnyFact, ...]) -> bool:
-        """Fenced. False where somebody was first: then all is to be thought over again."""
-        document = entry.document
-        if not facts or document is None:
-            return True
+        """False where somebody was first: then all is to be thought over again."""
         try:
-            last = await append_all(self._bus, id_, facts, document.sequence)
+            while facts and entry.document is not None:
+                # Where a stop comes between, the fold ignores what is queued behind it; all else stands where it was meant to.
+                queued = tuple(takewhile(lambda fact: isinstance(fact, CellQueued), facts))
+                now, facts = (queued, facts[len(queued) :]) if queued else (facts[:1], facts[1:])
+                last = await append_behind(self._bus, id_, now, entry.document.sequence)
+                if last is None:
+                    await self._catch_up(id_, entry)
+                    return False
+                for sequence, fact in enumerate(now, last - len(now) + 1):
+                    entry.document = fold(entry.document, fact, sequence)
         except ConflictError:
             await self._catch_up(id_, entry)
             return False
-        if len(facts) > FACTS_AT_ONCE_MAX:
-            await self._catch_up(id_, entry)  # Only one batch is known to stand in one piece.
-            return True
-        for sequence, fact in enumerate(facts, last - len(facts) + 1):
-            document = fold(document, fact, sequence)
-        entry.document = document
         return True
 
     async def _catch_up(self, id_: str, entry: Entry) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
+import uvloop
 from faststream import AckPolicy
 from faststream.nats import ConsumerConfig, JStream, NatsBroker, NatsMessage, PullSub
 from nats.errors import Error as NatsError
@@ -54,7 +55,8 @@ def _subscribe(
 def _takers(desk: Desk) -> tuple[Take, Take]:
     async def fact(message: NatsMessage) -> None:
         raw = message.raw_message
-        await _taken(message, desk.attend_fact(subjects.document_of(raw.subject), raw.metadata.sequence.stream))
+        id_, sequence = subjects.document_of(raw.subject), raw.metadata.sequence.stream
+        await _taken(message, desk.attend_fact(id_, sequence, raw.data))
 
     async def command(message: NatsMessage) -> None:
         try:
@@ -148,4 +150,4 @@ async def serve(settings: Settings) -> None:
 def main() -> None:
     """Run the service with the settings of the environment."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(serve(Settings().resolved()))
+    uvloop.run(serve(Settings().resolved()))

@@ -36,6 +36,7 @@ from schemas.events import (
     DocumentResumed,
     LastViewerLeft,
     TextAppended,
+    ViewerReturned,
     decode_event,
     encode,
 )
@@ -295,6 +296,14 @@ def test_nobody_watching_unqueues_what_was_not_begun() -> None:
     left = LastViewerLeft(at_ms=4, pauses_at_ms=14)
     assert isinstance(cell(queued(), left).state, Waiting)
     assert isinstance(cell(queued(), started(A1), left).state, Writing)
+
+
+def test_what_is_queued_in_the_moment_of_a_stop_is_not_wanted() -> None:
+    left = LastViewerLeft(at_ms=4, pauses_at_ms=14)
+    stop = DocumentPaused(at_ms=7, reason="stop_asked", asked_at_ms=6)
+    assert "a" not in folded(new(), left, queued()).cells
+    assert "a" not in folded(new(), stop, queued()).cells
+    assert isinstance(cell(left, queued(), ViewerReturned(at_ms=5), queued()).state, Queued)
 
 
 def test_a_writer_that_leaves_gives_its_cell_back_to_the_queue() -> None:

@@ -106,6 +106,8 @@ function folded(document: Document, fact: Fact): Document {
       return { ...document, run: { type: 'Abandoned', at_ms, kind, message }, leaving: null };
     }
     case 'CellQueued':
+      // Asked for in the moment of a stop: nobody wants it.
+      if (document.leaving !== null || document.run.type !== 'Running') return document;
       return changeCell(document, fact.cell, (cell) => queued(cell, fact));
     case 'AttemptStarted':
       return reserved(
