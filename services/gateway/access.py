@@ -43,6 +43,10 @@ class Access:
         """This key may change this document."""
         await self._bucket.put(document, _digest(key))
 
+    async def revoke(self, document: str) -> None:
+        """No key may change it any more."""
+        await self._bucket.delete(document)
+
     async def check(self, request: Request, document: str) -> None:
         """Problem 401 without a key, 403 with another's, 404 where there is no document."""
         key = _presented(request)

@@ -19,6 +19,7 @@ from services.gateway.creating import Creating
 from services.gateway.hub import Hubs
 from services.gateway.leases import Leases
 from services.gateway.routes import Face
+from services.gateway.uploads import Uploads
 from services.shared.bus import connect
 from services.shared.provision import provisioned
 from services.shared.settings import Settings
@@ -59,13 +60,23 @@ async def serve(settings: Settings, host: str, port: int) -> None:
     leases = Leases(bus, secrets.token_hex(8))
     hubs = Hubs(bus, leases)
     access, store = await Access.open(bus), await SourceStore.open(bus)
-    creating = Creating(bus, access, store, await bus.js.key_value(subjects.IDEMPOTENCY))
+    idempotency = await bus.js.key_value(subjects.IDEMPOTENCY)
+    uploads = Uploads(bus, store, idempotency)
+    creating = Creating(
+        bus=bus,
+        access=access,
+        store=store,
+        uploads=uploads,
+        idempotency=idempotency,
+        providers=settings.providers,
+    )
     async with httpx2.AsyncClient(trust_env=False, timeout=3) as http:
         face = Face(
             bus=bus,
             settings=settings,
             access=access,
             creating=creating,
+            uploads=uploads,
             store=store,
             hubs=hubs,
             leases=leases,
@@ -80,7 +91,9 @@ async def serve(settings: Settings, host: str, port: int) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         shown = f"[{host}]" if ":" in host else host
         print(f"gateway listening on http://{shown}:{listener.getsockname()[1]}", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
+        sweeping = asyncio.create_task(uploads.keep_swept())
         await stopping.wait()
+        sweeping.cancel()
         leases.abandon()
         server.should_exit = True
         server.force_exit = True

@@ -21,7 +21,7 @@ from schemas import commands, subjects
 from schemas import document as documents
 from schemas.commands import AnyCommand, ResumeDocument, StopDocument
 from schemas.document import Document
-from schemas.requests import DemoAsked, DocumentAsked
+from schemas.requests import NAME_CHARACTERS_MAX, DemoAsked, DocumentAsked
 from schemas.values import SOURCE_BYTES_MAX
 from services.gateway import demos, page_files
 from services.gateway.access import COOKIE, Access, new_id
@@ -34,6 +34,7 @@ from services.gateway.markdown import markdown
 from services.gateway.metrics import exposition
 from services.gateway.problems import Problem, decoded, on_bus_away, on_defect, on_http_error, on_problem
 from services.gateway.readiness import missing
+from services.gateway.uploads import Uploads
 from services.gateway.viewer import ViewerResponse
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
@@ -60,6 +61,7 @@ class Face:
         settings: Settings,
         access: Access,
         creating: Creating,
+        uploads: Uploads,
         store: SourceStore,
         hubs: Hubs,
         leases: Leases,
@@ -69,6 +71,7 @@ class Face:
         self.settings = settings
         self.access = access
         self.creating = creating
+        self.uploads = uploads
         self.store = store
         self.hubs = hubs
         self.leases = leases
@@ -179,8 +182,10 @@ class Face:
         name = request.query_params.get("name", "").strip()
         if not name:
             raise Problem(422, "An upload needs a name: /api/uploads?name=…")
+        if len(name) > NAME_CHARACTERS_MAX:
+            raise Problem(422, f"The name of an upload may have {NAME_CHARACTERS_MAX} characters.")
         data = await _body(request, SOURCE_BYTES_MAX)
-        return _json({"upload": await self.creating.upload(name[:300], data)}, 201)
+        return _json({"upload": await self.uploads.put(name, data)}, 201)
 
     async def passages(self, request: Request) -> Response:
         """All passages of one source."""
