@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import recorded from '../../schemas/vectors/citations.json';
-import { claimOf, findQuote, markersOf, visible } from '../src/lib/citations';
+import { claimOf, findQuote, markersOf, unwrapped, visible } from '../src/lib/citations';
 import { codePoints } from '../src/lib/codepoints';
 
 const passages: Record<string, Record<string, string>> = recorded.passages;
@@ -33,4 +33,9 @@ it('a claim is the sentence before its marker', () => {
   const [marker] = markersOf(text);
   if (marker === undefined) throw new Error('no marker');
   expect(claimOf(text, marker)).toBe('A lease expires by itself');
+});
+
+it('lines that were only wrapped are joined, lists are not', () => {
+  const wrapped = 'A line that is long enough to have been wrapped by its writer,\nand goes on.\n\n- one\n- two';
+  expect(unwrapped(wrapped)).toBe(wrapped.replace(',\n', ', '));
 });

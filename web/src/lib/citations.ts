@@ -88,6 +88,11 @@ export function findQuote(quote: string, passage: string): readonly [number, num
   return [origin[found] ?? 0, last + ((passage.codePointAt(last) ?? 0) > 0xffff ? 2 : 1)];
 }
 
+/** A passage as it is read: lines that were only wrapped are joined, character for character, so that every offset stays. */
+export function unwrapped(passage: string): string {
+  return passage.replace(/(?<=[^\n]{50})\n(?=[\p{L}\p{Pi}(`"'\d[_])(?!\d+[.)]\s)/gu, ' ');
+}
+
 /** The sentence that a marker stands behind: what it is cited for. */
 export function claimOf(text: string, marker: Marker): string {
   const before = text.slice(Math.max(marker.start - 800, 0), marker.start).replace(MARKER, '');
