@@ -30,6 +30,8 @@ from services.shared.clock import monotonic_ms
 from services.shared.lineage import die_with
 
 LINE_BYTES_MAX = 64 * 1024
+ALL_END_S = 4.5
+"""After this, what is still there is killed, whatever it had to say."""
 
 Say = Callable[[str, str], None]
 """(name of the program, line)."""
@@ -163,9 +165,13 @@ class Supervisor:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self.keepers:
-            await asyncio.gather(*(keeper.end() for keeper in self.keepers[1:]))
-            await self.keepers[0].end()
+        if not self.keepers:
+            return
+        patience = asyncio.get_running_loop().call_later(ALL_END_S, self.hurry)
+        first, *others = self.keepers
+        await asyncio.gather(*(keeper.end() for keeper in others))
+        await first.end()
+        patience.cancel()
 
     def start(self, program: Program) -> Keeper:
         """Start it and keep it running."""

@@ -16,7 +16,8 @@ REST_FIRST_MS = 200
 REST_MAX_MS = 5_000
 HEALTHY_AFTER_MS = 20_000
 """Having run this long, a process has recovered from whatever killed it before."""
-END_GRACE_MS = 2_000
+END_GRACE_MS = 3_000
+"""A writer closes its calls at once, and takes up to 2 s for the receipts."""
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):

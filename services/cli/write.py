@@ -67,7 +67,7 @@ def write(  # noqa: PLR0913, PLR0917 -- the command's options, as typer reads th
     address = None if up else gateway or GATEWAY
     try:
         raise typer.Exit(asyncio.run(_run(address, wanted, files)))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         raise refused("Stopped.", INTERRUPTED) from None
 
 

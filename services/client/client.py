@@ -15,12 +15,15 @@ from schemas.document import Document
 from schemas.events import TextAppended, decode_event
 from schemas.fold import fold, fold_ink
 from schemas.requests import DocumentAsked, DocumentMade, ProblemDetails, UploadMade
+from services.shared.clock import monotonic_ms
 from services.shared.sse import Blocks, ServerSentEvent, event_of
 
 RETRY_FIRST_S = 0.25
 RETRY_MAX_S = 5.0
 TIMEOUT_S = 30.0
 """Of a request, and of silence on a stream: the gateway sends a comment every 12 s."""
+PATIENCE_MS = 120_000
+"""Longer than any restart takes, and than a model is silent."""
 SNAPSHOT_BYTES_MAX = 256 * 1024**2
 BAD_REQUEST = 400
 SERVER_ERROR = 500
@@ -88,23 +91,28 @@ class ScriptoriumClient:
     async def watch(self, id_: str) -> AsyncGenerator[Document]:
         """The document after each event, for as long as it is asked for.
 
-        Whoever iterates counts as a viewer. A connection that is lost is made again with the last id, and nothing is missed.
+        Whoever iterates counts as a viewer. A connection that is lost is made again with the last id, and nothing is missed;
+        httpx2.HTTPError once nobody has answered for PATIENCE_MS.
         """
         folded: Document | None = None
         last_id = ""
         delay_s = RETRY_FIRST_S
+        lost_ms: float | None = None
         while True:
             try:
                 # Closed with us, not some time later by the garbage collector: it counts as a viewer while it is open.
                 async with aclosing(self.events(id_, last_id)) as events:
                     async for event in events:
-                        delay_s = RETRY_FIRST_S
+                        delay_s, lost_ms = RETRY_FIRST_S, None
                         last_id = event.id or last_id
                         folded = _after(folded, event)
                         if folded is not None:
                             yield folded
             except httpx2.HTTPError:
-                pass  # Lost: come back with the last id.
+                # Lost: come back with the last id.
+                lost_ms = lost_ms or monotonic_ms()
+                if monotonic_ms() - lost_ms > PATIENCE_MS:
+                    raise
             except Problem as problem:
                 if problem.status < SERVER_ERROR:
                     raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,6 +20,7 @@ from services.shared.settings import BusSettings
 log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_S = 5.0
+FLUSH_S = 1
 PENDING_BYTES_MAX = 32 * 1024**2
 """What may wait in this process while the server is away."""
 
@@ -84,14 +86,13 @@ class Bus:
             log.error("after a reconnection", exc_info=task.exception())
 
     async def close(self) -> None:
-        """Send what is pending and go."""
+        """Send what is pending and go. No `drain`: that waits for messages which nobody will handle any more."""
         for task in self._tasks:
             task.cancel()
-        try:
-            async with asyncio.timeout(2):
-                await self.client.drain()
-        except (TimeoutError, NatsError):
-            await self.client.close()
+        if self.client.is_connected:
+            with contextlib.suppress(NatsError):  # Lost in this moment: the log knows what arrived.
+                await self.client.flush(FLUSH_S)
+        await self.client.close()
 
 
 async def connect(settings: BusSettings, service: subjects.ServiceName) -> Bus:

@@ -46,7 +46,6 @@ async def serve(settings: Settings) -> None:
 def main() -> None:
     """Run the service with the settings of the environment."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx2").setLevel(
-        logging.WARNING
-    )  # One line a call says nothing that the log of facts does not.
+    for chatty in ("httpx2", "bm25s"):  # A line a call says nothing that the log of facts does not.
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     uvloop.run(serve(Settings().resolved()))
