@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from urllib.parse import quote
 
 import httpx2
@@ -19,6 +20,7 @@ from starlette.routing import Route
 
 from schemas import commands, subjects
 from schemas import document as documents
+from schemas.asyncapi import asyncapi
 from schemas.commands import AnyCommand, ResumeDocument, StopDocument
 from schemas.document import Document
 from schemas.requests import NAME_CHARACTERS_MAX, DemoAsked, DocumentAsked
@@ -32,6 +34,7 @@ from services.gateway.hub import Hubs
 from services.gateway.leases import Leases
 from services.gateway.markdown import markdown
 from services.gateway.metrics import exposition
+from services.gateway.openapi import openapi
 from services.gateway.problems import Problem, decoded, on_bus_away, on_defect, on_http_error, on_problem
 from services.gateway.readiness import missing
 from services.gateway.uploads import Uploads
@@ -44,6 +47,8 @@ from services.shared.sources import SourceStore
 
 BODY_BYTES_MAX = SOURCE_BYTES_MAX + 1024 * 1024
 WAIT_S_MAX = 600
+COOKIE_S = 365 * 24 * 3_600
+VERSION = version("scriptorium")
 JSON = "application/json"
 MARKDOWN = "text/markdown"
 
@@ -93,6 +98,8 @@ class Face:
             Route("/healthz", self.healthz, methods=["GET"]),
             Route("/readyz", self.readyz, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
+            Route("/openapi.json", self.openapi, methods=["GET"]),
+            Route("/asyncapi.json", self.asyncapi, methods=["GET"]),
             Route("/", self.page, methods=["GET"]),
             Route("/d/{id}", self.page, methods=["GET"]),
             Route("/control/{id}", self.page, methods=["GET"]),
@@ -118,7 +125,7 @@ class Face:
 
     async def create(self, request: Request) -> Response:
         """201 with id and key; with `Prefer: wait=N`, the finished document where it is done in time."""
-        body = await _body(request)
+        body = await _json_body(request)
         made = await self.creating.create(decoded(body, DocumentAsked), body, request.headers.get("idempotency-key"))
         found = _WAIT.search(request.headers.get("prefer", ""))
         if found is not None:
@@ -210,7 +217,7 @@ class Face:
 
     async def create_demo(self, request: Request) -> Response:
         """A ready-made document, written anew."""
-        wanted = demos.load(decoded(await _body(request), DemoAsked).name)
+        wanted = demos.load(decoded(await _json_body(request), DemoAsked).name)
         return self._created(request, await self.creating.create(wanted, b""))
 
     async def page(self, _request: Request) -> Response:
@@ -245,6 +252,14 @@ class Face:
         """For Prometheus."""
         return exposition(self.hubs, self.leases)
 
+    async def openapi(self, _request: Request) -> Response:
+        """The HTTP face, for programs."""
+        return _json(openapi(VERSION))
+
+    async def asyncapi(self, _request: Request) -> Response:
+        """The bus and the event stream, for programs."""
+        return _json(asyncapi(VERSION))
+
     # -- Answers --------------------------------------------------------------------------------------------------------
 
     def _created(self, request: Request, made: Made) -> Response:
@@ -260,8 +275,8 @@ class Face:
     def _created_headers(self, request: Request, response: Response, made: Made, more: dict[str, str]) -> Response:
         path = f"/api/documents/{made.id}"
         response.headers.update({"Location": path, "Cache-Control": "no-store"} | more)
-        secure = request.url.scheme == "https"
-        response.set_cookie(COOKIE, made.key, path=path, httponly=True, samesite="strict", secure=secure)
+        secure = (self.settings.gateway.public_url or str(request.url)).startswith("https:")
+        response.set_cookie(COOKIE, made.key, COOKIE_S, path=path, httponly=True, samesite="strict", secure=secure)
         return response
 
 
@@ -280,6 +295,14 @@ async def _gone(request: Request) -> None:
 
 def _no_document() -> Problem:
     return Problem(404, "There is no such document.")
+
+
+async def _json_body(request: Request) -> bytes:
+    """Problem 415 where the body says that it is something else; who says nothing means JSON."""
+    media_type = request.headers.get("content-type", JSON).partition(";")[0].strip().casefold()
+    if media_type != JSON:
+        raise Problem(415, f"Send {JSON}, not {media_type}.")
+    return await _body(request)
 
 
 async def _body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:

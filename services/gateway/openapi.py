@@ -1,0 +1,154 @@
+"""OpenAPI 3.1 of the HTTP face: a table of calls, and schemas from the Structs. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from schemas.asyncapi import REF, json_schemas
+from schemas.document import Document
+from schemas.passages import Passage, Passages
+from schemas.requests import (
+    DemoAsked,
+    Demos,
+    DocumentAsked,
+    DocumentMade,
+    ProblemDetails,
+    UploadMade,
+)
+
+JSON = "application/json"
+TEXT = "text/plain"
+
+
+class Call(NamedTuple):
+    """One call of the face."""
+
+    method: str
+    path: str
+    does: str
+    takes: type | str | None = None
+    """A Struct, or a media type."""
+    answers: dict[int, type | str | None] = {}  # noqa: RUF012 -- never changed
+    refuses: tuple[int, ...] = ()
+    headers: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+    needs_key: bool = False
+
+
+_ID = "/api/documents/{id}"
+CALLS: tuple[Call, ...] = (
+    Call(
+        "post",
+        "/api/documents",
+        "Have a document written. With `Prefer: wait=N` the answer is the finished document, if it is done in time.",
+        DocumentAsked,
+        {201: DocumentMade},
+        (400, 403, 413, 415, 422, 503),
+        headers=("Idempotency-Key", "Prefer"),
+    ),
+    Call(
+        "post",
+        "/api/uploads",
+        "Hand over a file, raw; a source may name it for an hour.",
+        "application/octet-stream",
+        {201: UploadMade},
+        (403, 413, 422, 503),
+        query=("name",),
+    ),
+    Call("get", _ID, "The folded document, as JSON or as Markdown.", None, {200: Document}, (400, 404, 406, 503)),
+    Call(
+        "get",
+        f"{_ID}/events",
+        "Follow a document (server-sent events; see /asyncapi.json): a snapshot and the tail, or what came after an event's id.",
+        None,
+        {200: "text/event-stream"},
+        (404, 503),
+        headers=("Last-Event-ID",),
+        query=("last_event_id",),
+    ),
+    Call("post", f"{_ID}/stop", "Stop, whoever is watching.", None, {202: None}, (401, 403, 404, 503), needs_key=True),
+    Call(
+        "post",
+        f"{_ID}/resume",
+        "Go on with a paused document.",
+        None,
+        {202: None},
+        (401, 403, 404, 503),
+        needs_key=True,
+    ),
+    Call("get", f"{_ID}/sources/{{source}}/passages", "A source as it was read.", None, {200: Passages}, (404, 503)),
+    Call("get", f"{_ID}/sources/{{source}}/passages/{{number}}", "One passage.", None, {200: Passage}, (404, 503)),
+    Call("get", "/api/demo", "What may be had ready-made.", None, {200: Demos}),
+    Call(
+        "post", "/api/demo", "Have a ready-made document written.", DemoAsked, {201: DocumentMade}, (400, 403, 422, 503)
+    ),
+    Call("get", "/healthz", "This process answers.", None, {200: None}),
+    Call("get", "/readyz", "A document could be written.", None, {200: None}, (503,)),
+    Call("get", "/metrics", "Figures for Prometheus.", None, {200: TEXT}),
+    Call("get", "/openapi.json", "This description.", None, {200: None}),
+    Call("get", "/asyncapi.json", "The same of the bus and of the event stream.", None, {200: None}),
+)
+
+
+def openapi(version: str) -> dict[str, Any]:
+    """The whole description."""
+    paths: dict[str, dict[str, Any]] = {}
+    for call in CALLS:
+        paths.setdefault(call.path, {})[call.method] = _operation(call)
+    structs = [t for call in CALLS for t in (call.takes, *call.answers.values()) if isinstance(t, type)]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Scriptorium",
+            "version": version,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": json_schemas(*structs, ProblemDetails),
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "scriptorium-key"},
+            },
+        },
+    }
+
+
+def _operation(call: Call) -> dict[str, Any]:
+    places = [part[1:-1] for part in call.path.split("/") if part.startswith("{")]
+    parameters = [
+        *(_parameter(name, "path") for name in places),
+        *(_parameter(name, "query") for name in call.query),
+        *(_parameter(name, "header") for name in call.headers),
+    ]
+    answers = {str(status): _answer(type_) for status, type_ in call.answers.items()}
+    refusal = {"description": "Refused.", "content": {"application/problem+json": _schema(ProblemDetails)}}
+    operation: dict[str, Any] = {
+        "summary": call.does,
+        "parameters": parameters,
+        "responses": answers | {str(status): refusal for status in call.refuses},
+    }
+    if call.takes is not None:
+        operation["requestBody"] = {"required": True, "content": _content(call.takes)}
+    if call.needs_key:
+        operation["security"] = [{"key": []}, {"cookie": []}]
+    return operation
+
+
+def _parameter(name: str, where: str) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": where == "path" or name == "name", "schema": {"type": "string"}}
+
+
+def _answer(type_: type | str | None) -> dict[str, Any]:
+    return {"description": "Done."} if type_ is None else {"description": "Done.", "content": _content(type_)}
+
+
+def _content(type_: type | str) -> dict[str, Any]:
+    if isinstance(type_, str):
+        return {type_: {}}
+    content = {JSON: _schema(type_)}
+    return content | {"text/markdown": {}} if type_ is Document else content
+
+
+def _schema(type_: type) -> dict[str, Any]:
+    return {"schema": {"$ref": REF.format(name=type_.__name__)}}
