@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from schemas import jobs, subjects
 from schemas.cells import text_digest
 from schemas.document import Document
-from schemas.events import AnyFact, CellQueued, DocumentCreated, DocumentPaused, SourceIngested
+from schemas.events import AnyFact, CellQueued, DocumentCreated, DocumentPaused, Fact, SourceIngested
 from schemas.jobs import PlanOutline, WriteCell
 from schemas.passages import Passage, Passages
 from schemas.values import Lane, Policy, Section, SourceGiven
@@ -26,6 +27,7 @@ from services.shared.log import append, read_document
 from services.shared.sources import SourceStore
 from services.shared.tail import DocumentTail
 
+F = TypeVar("F", bound=Fact)
 PATIENCE_S = 20.0
 SENTENCES = (
     "A scriptorium was a room in a monastery where scribes copied books by hand.",
@@ -39,7 +41,7 @@ SENTENCES = (
 @contextmanager
 def service(
     name: str, nats: str, simulator: str, environment: Mapping[str, str] | None = None
-) -> Iterator[subprocess.Popen[str]]:
+) -> Generator[subprocess.Popen[str]]:
     """A service as its own process, ready; ended by SIGTERM."""
     settings = {
         "SCRIPTORIUM_BUS__URL": nats,
@@ -155,7 +157,7 @@ class Desk:
         at_ms = now_ms()
         await self.say(DocumentPaused(at_ms=at_ms, reason="stop_asked", asked_at_ms=at_ms))
 
-    def heard(self, kind: type[AnyFact], cell: str | None = None) -> list[AnyFact]:
+    def heard(self, kind: type[F], cell: str | None = None) -> list[F]:
         """The facts of one kind so far."""
         return [fact for fact in self.facts if isinstance(fact, kind) and cell in {None, getattr(fact, "cell", None)}]
 

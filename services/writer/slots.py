@@ -78,6 +78,7 @@ class Slots:
         self._running: set[asyncio.Task[None]] = set()
         self._pulling: list[asyncio.Task[None]] = []
         self._fetching: dict[Lane, asyncio.Task[list[Msg]]] = {}
+        self._subscriptions: list[JetStreamContext.PullSubscription] = []
         self._forget = bus.on_reconnected(self._pull_again)
 
     async def start(self) -> None:
@@ -89,8 +90,13 @@ class Slots:
     async def stop(self, within_s: float) -> None:
         """Take no more, close every call, give the jobs back."""
         self._forget()
-        for task in (*self._pulling, *self._fetching.values()):
+        pulls = (*self._pulling, *self._fetching.values())
+        for task in pulls:
             task.cancel()
+        await asyncio.gather(*pulls, return_exceptions=True)  # They were told to end; how is all the same.
+        for subscription in self._subscriptions:
+            # First: a job that is given back must not come here again, to a pull that is still open at the server.
+            await subscription.unsubscribe()
         self._runner.stop()
         if self._running:
             await asyncio.wait(self._running, timeout=within_s)
@@ -101,6 +107,7 @@ class Slots:
 
     async def _pull(self, lane: Lane) -> None:
         subscription = await self._bus.js.pull_subscribe_bind(durable=f"writer-{lane}", stream=subjects.JOBS)
+        self._subscriptions.append(subscription)
         while True:
             await self._room.take(lane)
             fetching = self._fetching[lane] = asyncio.create_task(subscription.fetch(1, timeout=PULL_S))

@@ -14,19 +14,22 @@ from schemas import subjects
 from schemas.document import Completed
 from schemas.events import (
     AttemptCancelled,
+    AttemptFailed,
+    AttemptStarted,
     CallSettled,
     CellCompleted,
+    CellFailed,
     TextAppended,
     decode_ink,
 )
-from schemas.values import Section
+from schemas.values import Column, Policy, Section
 from services.shared.bus import Bus
 from tests.integration.conftest import BusFactory
 from tests.simulators import simulator
 from tests.writers import PATIENCE_S, Desk, service
 
-FAST = {"pace": "fixed", "first_token_ms": 30, "token_interval_ms": 3}
-SLOW = {"pace": "fixed", "first_token_ms": 100, "token_interval_ms": 200}
+FAST: dict[str, Any] = {"pace": "fixed", "first_token_ms": 30, "token_interval_ms": 3}
+SLOW: dict[str, Any] = {"pace": "fixed", "first_token_ms": 100, "token_interval_ms": 200}
 SECTION = Section(id="rooms", heading="The room", instructions="Say how books were copied, in three sentences.")
 
 
@@ -93,7 +96,6 @@ async def test_a_cell_is_written_streamed_checked_and_paid_for(desk: Desk, write
     await desk.until(lambda d: d.heard(CallSettled))
     async with asyncio.timeout(PATIENCE_S):
         (done,) = desk.heard(CellCompleted)
-        assert isinstance(done, CellCompleted)
         while sum(len(piece.text) for piece in ink) < len(done.text):
             ink.append(decode_ink((await subscription.next_msg()).data))
     assert "".join(piece.text for piece in ink) == done.text
@@ -101,7 +103,6 @@ async def test_a_cell_is_written_streamed_checked_and_paid_for(desk: Desk, write
     assert done.citations
     assert all(citation.verified for citation in done.citations)
     (settled,) = desk.heard(CallSettled)
-    assert isinstance(settled, CallSettled)
     assert settled.exact
     assert settled.outcome == "finished"
     document = await desk.folded()
@@ -122,7 +123,6 @@ async def test_a_stop_while_streaming_closes_the_call_and_leaves_a_receipt(desk:
     await desk.pause()
     await desk.until(lambda d: d.heard(AttemptCancelled))
     (receipt,) = desk.heard(AttemptCancelled)
-    assert isinstance(receipt, AttemptCancelled)
     assert receipt.reason == "stopped"
     assert receipt.calls_closed == 1
     assert receipt.characters > 0
@@ -133,3 +133,183 @@ async def test_a_stop_while_streaming_closes_the_call_and_leaves_a_receipt(desk:
     assert document.stop is not None
     assert document.stop.calls_closed == 1
     assert not document.open_calls
+
+
+async def test_an_overloaded_model_is_asked_again_and_the_text_comes(desk: Desk, writer: Any, far: Far) -> None:
+    del writer
+    await far.turn("scribe", error_503=1)
+    await desk.create(SECTION)
+    await desk.ask("rooms")
+    await desk.until(lambda d: d.heard(AttemptFailed))
+    await far.turn("scribe", error_503=None)
+    await desk.until(lambda d: d.heard(CellCompleted))
+    (failed,) = desk.heard(AttemptFailed)
+    assert failed.kind in {"overloaded", "server_error"}
+    assert failed.next_model == "simulator/scribe"
+    assert [call["status"] for call in await far.until_closed(desk.id)] == [503, 200]
+
+
+async def test_after_two_failures_the_next_model_of_the_chain_writes(desk: Desk, writer: Any, far: Far) -> None:
+    del writer
+    await far.turn("scribe", error_500=1)
+    await desk.create(SECTION)
+    await desk.ask("rooms")
+    await desk.until(lambda d: d.heard(CallSettled) and d.heard(CellCompleted))
+    (done,) = desk.heard(CellCompleted)
+    assert done.model == "simulator/scribe-large"
+    assert [call["model"] for call in await far.until_closed(desk.id)] == ["scribe", "scribe", "scribe-large"]
+
+
+async def test_a_cut_stream_is_written_anew_and_never_spliced(desk: Desk, writer: Any, far: Far) -> None:
+    del writer
+    await far.turn("scribe", cut_hard=1, strike_at=0.5)
+    await far.turn("scribe-large", variety=1, seed=99)
+    subscription = await desk.bus.client.subscribe(subjects.live_ink(desk.id))
+    await desk.create(SECTION)
+    await desk.ask("rooms")
+    await desk.until(lambda d: d.heard(CellCompleted))
+    (done,) = desk.heard(CellCompleted)
+    texts: dict[int, str] = {}
+    async with asyncio.timeout(PATIENCE_S):
+        while texts.get(done.attempt) != done.text:
+            piece = decode_ink((await subscription.next_msg()).data)
+            assert piece.offset == len(texts.get(piece.attempt, ""))
+            texts[piece.attempt] = texts.get(piece.attempt, "") + piece.text
+    assert len(texts) == 3
+    document = await desk.folded()
+    assert document.cells["rooms"].completed is not None
+    assert document.cells["rooms"].completed.text == done.text
+    assert not document.open_calls
+
+
+async def test_a_key_that_is_refused_is_not_tried_twice(desk: Desk, writer: Any, far: Far) -> None:
+    del writer
+    await far.turn("*", **FAST, error_401=1)
+    await desk.create(SECTION)
+    await desk.ask("rooms")
+    await desk.until(lambda d: d.heard(CellFailed))
+    (failed,) = desk.heard(CellFailed)
+    assert failed.kind == "unauthorized"
+    assert [call["model"] for call in await far.until_closed(desk.id)] == ["scribe", "scribe-large"]
+
+
+async def test_an_endless_answer_is_cut_and_kept(desk: Desk, writer: Any, far: Far) -> None:
+    del writer
+    await far.turn("scribe", endless=1)
+    await desk.create(SECTION)
+    await desk.ask("rooms")
+    await desk.until(lambda d: d.heard(CellCompleted))
+    (done,) = desk.heard(CellCompleted)
+    assert done.cut == "repetition"
+    assert done.text
+    (call,) = await far.until_closed(desk.id)
+    assert call["ended"] == "client_gone"
+
+
+async def test_what_was_stopped_before_it_was_taken_is_never_begun(
+    desk: Desk, operator: Bus, nats_server: str, model: str, far: Far
+) -> None:
+    await desk.create(SECTION)
+    await desk.ask("rooms")
+    await desk.pause()
+    with service("writer", nats_server, model):
+        async with asyncio.timeout(PATIENCE_S):
+            while (await operator.js.stream_info(subjects.JOBS)).state.messages:
+                pass
+    assert not desk.heard(AttemptStarted)
+    assert await far.calls(desk.id) == []
+
+
+async def test_a_stop_between_two_tries_begins_no_other(desk: Desk, writer: Any, far: Far) -> None:
+    del writer
+    await far.turn("scribe", error_429_seconds=1, retry_after_s=2)
+    await desk.create(SECTION)
+    await desk.ask("rooms")
+    await desk.until(lambda d: d.heard(AttemptFailed))
+    await desk.pause()
+    await desk.until(lambda d: d.heard(AttemptCancelled))
+    (receipt,) = desk.heard(AttemptCancelled)
+    assert receipt.calls_closed == 0
+    assert len(await far.until_closed(desk.id)) == 1
+
+
+async def test_a_killed_writer_s_job_is_taken_over_and_counts_once(
+    desk: Desk, operator: Bus, nats_server: str, model: str, far: Far
+) -> None:
+    del operator
+    await far.turn(pace="fixed", first_token_ms=30, token_interval_ms=40)
+    await desk.create(SECTION)
+    with service("writer", nats_server, model) as first:
+        subscription = await desk.bus.client.subscribe(subjects.live_ink(desk.id))
+        await desk.ask("rooms")
+        await subscription.next_msg(timeout=PATIENCE_S)
+        first.kill()
+        first.wait()
+        await far.turn(**FAST)
+        with service("writer", nats_server, model):
+            await desk.until(lambda d: d.heard(CellCompleted))
+    attempts = [fact.attempt for fact in desk.heard(AttemptStarted)]
+    assert attempts == [1_001_001, 1_002_001]
+    (done,) = desk.heard(CellCompleted)
+    assert done.attempt == 1_002_001
+    assert [call["ended"] for call in await far.until_closed(desk.id)] == ["client_gone", "finished"]
+
+
+async def test_a_writer_that_is_told_to_end_hands_its_jobs_over_at_once(
+    desk: Desk, operator: Bus, nats_server: str, model: str, far: Far
+) -> None:
+    del operator
+    await far.turn(pace="fixed", first_token_ms=30, token_interval_ms=40)
+    await desk.create(SECTION)
+    with service("writer", nats_server, model) as first:
+        subscription = await desk.bus.client.subscribe(subjects.live_ink(desk.id))
+        await desk.ask("rooms")
+        await subscription.next_msg(timeout=PATIENCE_S)
+        with service("writer", nats_server, model):
+            await far.turn(**FAST)
+            first.terminate()
+            assert first.wait(3) == 0
+            await desk.until(lambda d: d.heard(CellCompleted))
+    (receipt,) = desk.heard(AttemptCancelled)
+    (_, taken_over) = desk.heard(AttemptStarted)
+    assert receipt.reason == "writer_stopping"
+    assert taken_over.at_ms - receipt.closed_at_ms < 1_000
+    assert not (await desk.folded()).open_calls
+
+
+async def test_a_table_s_cell_is_asked_for_as_json_and_kept_as_text(desk: Desk, writer: Any, far: Far) -> None:
+    del writer, far
+    table = Section(
+        id="facts", heading="Facts", columns=(Column(id="ink", heading="Ink", instructions="What was ink made from?"),)
+    )
+    await desk.create(table)
+    await desk.ask("facts:s1:ink")
+    await desk.until(lambda d: d.heard(CellCompleted))
+    (done,) = desk.heard(CellCompleted)
+    assert "oak galls" in done.text
+    (citation,) = done.citations
+    assert citation.source == "s1"
+    assert citation.verified
+
+
+async def test_an_unknown_model_falls_back_and_says_so(desk: Desk, writer: Any, far: Far) -> None:
+    del writer, far
+    await desk.create(SECTION, policy=Policy(model="nowhere/none"))
+    await desk.ask("rooms")
+    await desk.until(lambda d: d.heard(CellCompleted))
+    (failed,) = desk.heard(AttemptFailed)
+    assert failed.kind == "no_model"
+    assert "nowhere" in failed.message
+
+
+async def test_the_deadline_ends_it(desk: Desk, writer: Any, far: Far) -> None:
+    del writer
+    await far.turn(**SLOW)
+    await desk.create(SECTION)
+    await desk.ask("rooms", deadline_in_ms=800)
+    await desk.until(lambda d: d.heard(CellFailed))
+    (failed,) = desk.heard(CellFailed)
+    assert failed.kind == "deadline"
+    (call,) = await far.until_closed(desk.id)
+    assert call["ended"] == "client_gone"
+    assert not (await desk.folded()).open_calls
