@@ -7,7 +7,8 @@ of replicas, after any crash: where nothing is missing it says nothing. (The rec
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Literal
 
 import msgspec
@@ -122,6 +123,19 @@ def obey(document: Document, command: AnyCommand, now_ms: int) -> tuple[AnyFact,
             return (DocumentResumed(at_ms=now_ms),)
         case _:
             return ()
+
+
+def pieces(facts: tuple[AnyFact, ...]) -> Iterator[tuple[AnyFact, ...]]:
+    """A decision's facts as they may be appended: each piece where the log is expected to end, what is in it back to back.
+
+    Only queueing comes in pieces of more than one. Where a stop gets in between, the fold ignores what is queued behind it;
+    of two replicas that queue the same job, it takes the first.
+    """
+    for is_queueing, group in groupby(facts, lambda fact: isinstance(fact, CellQueued)):
+        if is_queueing:
+            yield tuple(group)
+        else:
+            yield from ((fact,) for fact in group)
 
 
 # -- Viewers --------------------------------------------------------------------------------------------------------------

@@ -6,17 +6,17 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Coroutine
-from itertools import islice, takewhile
+from itertools import islice
 
 from nats.errors import Error as NatsError
 
 from schemas import jobs, subjects
 from schemas.commands import AnyCommand
 from schemas.document import Document, Paused, Running
-from schemas.events import PLAN_CELL, AnyFact, CellQueued, DocumentCreated, decode_fact
+from schemas.events import PLAN_CELL, AnyFact, DocumentCreated, decode_fact
 from schemas.fold import created, fold
 from schemas.jobs import AnyJob, IngestSource, PlanOutline, WriteCell
-from services.conductor.core import Decision, Situation, decide, obey, suspects
+from services.conductor.core import Decision, Situation, decide, obey, pieces, suspects
 from services.conductor.viewers import Viewers
 from services.shared.bus import Bus
 from services.shared.clock import monotonic_ms, now_ms
@@ -37,6 +37,8 @@ ROUNDS_MAX = 50
 """Of deciding and appending in one go. A few are enough; more are a busy log, or a defect that must not fill the disk."""
 INK_KEPT_S = 10.0
 """After a document came to rest, for viewers that are just coming back."""
+PUBLISH_PATIENCE_MS = 30_000
+"""Whoever was away for longer decides again: by then the queue may have forgotten that it has the job."""
 RETRY_S = 0.2
 THOUGHT_MS_MAX = 2.0
 """A document that takes longer to think about is thought about less often, ..."""
@@ -156,15 +158,14 @@ class Desk:
     async def _append(self, id_: str, entry: Entry, facts: tuple[AnyFact, ...]) -> bool:
         """False where somebody was first: then all is to be thought over again."""
         try:
-            while facts and entry.document is not None:
-                # Where a stop comes between, the fold ignores what is queued behind it; all else stands where it was meant to.
-                queued = tuple(takewhile(lambda fact: isinstance(fact, CellQueued), facts))
-                now, facts = (queued, facts[len(queued) :]) if queued else (facts[:1], facts[1:])
-                last = await append_behind(self._bus, id_, now, entry.document.sequence)
+            for piece in pieces(facts):
+                if entry.document is None:
+                    return True
+                last = await append_behind(self._bus, id_, piece, entry.document.sequence)
                 if last is None:
                     await self._catch_up(id_, entry)
                     return False
-                for sequence, fact in enumerate(now, last - len(now) + 1):
+                for sequence, fact in enumerate(piece, last - len(piece) + 1):
                     entry.document = fold(entry.document, fact, sequence)
         except ConflictError:
             await self._catch_up(id_, entry)
@@ -182,15 +183,15 @@ class Desk:
 
     async def _publish_all(self, missing: tuple[AnyJob, ...], entry: Entry) -> None:
         """At once from here; the stream drops what another replica, or this one before a crash, has published already."""
-        named = {_name(job): job for job in missing}
-        fresh = [(name, job) for name, job in named.items() if name not in entry.published]
-        await asyncio.gather(*(self._publish(name, job, entry) for name, job in fresh))
+        until_ms = monotonic_ms() + PUBLISH_PATIENCE_MS
+        fresh = [(name, job) for job in missing if (name := _name(job)) not in entry.published]
+        await asyncio.gather(*(self._publish(name, job, entry, until_ms) for name, job in fresh))
 
-    async def _publish(self, name: str, job: AnyJob, entry: Entry) -> None:
+    async def _publish(self, name: str, job: AnyJob, entry: Entry, until_ms: float) -> None:
         kind, cell, _ = _named(job)
         subject = subjects.job(job.lane, kind, job.document, cell)
         headers = {subjects.HEADER_MESSAGE_ID: name}
-        while True:
+        while monotonic_ms() < until_ms:
             try:
                 await self._bus.js.publish(subject, jobs.encode(job), timeout=APPEND_TRY_S, headers=headers)
             except (NatsError, TimeoutError) as error:
@@ -199,6 +200,8 @@ class Desk:
             else:
                 entry.published.add(name)
                 return
+        msg = f"job {name} was not acknowledged"
+        raise BusUnavailableError(msg)
 
     # -- When to look again -------------------------------------------------------------------------------------------
 

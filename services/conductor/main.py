@@ -26,8 +26,9 @@ from services.shared.work import broker_for
 
 log = logging.getLogger(__name__)
 
-ACK_WAIT_S = 5.0
-TAKE_S = 4.0
+ACK_WAIT_S = 2.0
+"""What a replica that was killed had in hand, or an acknowledgement that was lost with its server, holds up its partition so long."""
+TAKE_S = 1.5
 """Below ACK_WAIT_S: a wish is obeyed while it is still this replica's, or not at all."""
 RETRY_S = 0.2
 PULL_S = 1.0

@@ -115,7 +115,7 @@ async def append(bus: Bus, document: str, fact: AnyFact, expected: int | None = 
 
 
 async def append_behind(bus: Bus, document: str, facts: Sequence[AnyFact], expected: int) -> int | None:
-    """Append facts of one kind that do no harm wherever they stand: the first as `append` does, the others right behind it.
+    """Append facts of which all but the first do no harm wherever they stand: the first as `append` does, the others behind it.
 
     Returns the last one's sequence where all stand in one piece; None where something came between, or may have: read on.
     Not an atomic batch (NATS ADR-50): the server stages each on disk, which took 8 ms where this takes one.
