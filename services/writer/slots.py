@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from nats.aio.msg import Msg
@@ -90,7 +90,7 @@ class Slots:
     async def stop(self, within_s: float) -> None:
         """Take no more, close every call, give the jobs back."""
         self._forget()
-        pulls = (*self._pulling, *self._fetching.values())
+        pulls: list[asyncio.Task[Any]] = [*self._pulling, *self._fetching.values()]
         for task in pulls:
             task.cancel()
         await asyncio.gather(*pulls, return_exceptions=True)  # They were told to end; how is all the same.
