@@ -9,20 +9,16 @@ function isAtEnd(): boolean {
 
 export class Follower {
   #isFollowing = false;
-  #height = 0;
 
-  /** Call on every scroll. Growth alone moves nobody: only a reader's own scroll to the end begins to follow. */
+  /** Call on every scroll: a reader who goes to the end follows, one who leaves it does not. Growth alone moves nobody. */
   scrolled(): void {
-    const { scrollHeight } = document.documentElement;
-    if (scrollHeight === this.#height || isAtEnd()) this.#isFollowing = isAtEnd();
-    this.#height = scrollHeight;
+    this.#isFollowing = isAtEnd();
   }
 
-  /** Call after the document has grown. */
+  /** Call after the document has grown. Measures nothing unless it must: that would cost a layout each time. */
   grown(): void {
     const isSelecting = !(getSelection()?.isCollapsed ?? true);
     if (this.#isFollowing && !isSelecting) scrollTo({ top: document.documentElement.scrollHeight });
-    this.#height = document.documentElement.scrollHeight;
   }
 }
 

@@ -24,11 +24,12 @@ const UNCLEAN = /\ue000|\r(?=\n)/g;
 
 export const CITED = new RegExp(`${OPEN}(\\d+)${CLOSE}`, 'g');
 
-function withSigns(text: string, markers: readonly Marker[]): string {
+/** `text` with its markers as signs; the first one is number `from`. */
+function withSigns(text: string, markers: readonly Marker[], from = 0): string {
   let signed = '';
   let at = 0;
   markers.forEach((marker, index) => {
-    signed += `${text.slice(at, marker.start)}${OPEN}${index}${CLOSE}`;
+    signed += `${text.slice(at, marker.start)}${OPEN}${from + index}${CLOSE}`;
     at = marker.end;
   });
   return signed + text.slice(at);
@@ -55,31 +56,34 @@ export function lexed(text: string): Lexed {
 export class GrowingText {
   #text = '';
   #committed: Token[] = [];
-  #committedLength = 0;
-  #signs = '';
+  #markers: Marker[] = [];
+  /** How much of the text, in UTF-16 units, the committed blocks are. */
+  #at = 0;
 
-  update(text: string): Lexed {
-    if (!text.startsWith(this.#text)) {
-      this.#committed = [];
-      this.#committedLength = 0;
-      this.#signs = '';
-    }
+  update(grown: string): Lexed {
+    const text = grown.replace(UNCLEAN, '');
+    if (!text.startsWith(this.#text)) this.#restart();
     this.#text = text;
-    const clean = visible(text).replace(UNCLEAN, '');
-    const markers = markersOf(clean);
-    const signed = withSigns(clean, markers);
-    if (!signed.startsWith(this.#signs)) {
-      this.#committed = [];
-      this.#committedLength = 0;
-    }
-    const fresh = blocksOf(signed.slice(this.#committedLength));
-    const open = fresh.findLastIndex((token) => token.type !== 'space');
-    for (const token of fresh.slice(0, Math.max(open, 0))) {
-      this.#committed.push(token);
-      this.#committedLength += token.raw.length;
-    }
-    this.#signs = signed.slice(0, this.#committedLength);
-    return { blocks: [...this.#committed, ...fresh.slice(Math.max(open, 0))], markers };
+    const open = visible(text.slice(this.#at));
+    const markers = markersOf(open);
+    const blocks = blocksOf(withSigns(open, markers, this.#markers.length));
+    const last = blocks.findLastIndex((block) => block.type !== 'space');
+    const lexed = { blocks: [...this.#committed, ...blocks], markers: [...this.#markers, ...markers] };
+    if (last > 0) this.#commit(blocks.slice(0, last), lexed.markers);
+    return lexed;
+  }
+
+  #commit(blocks: readonly Token[], markers: readonly Marker[]): void {
+    const raw = blocks.map((block) => block.raw).join('');
+    this.#committed.push(...blocks);
+    this.#at += withMarkers(raw, markers).length;
+    this.#markers.push(...markers.slice(this.#markers.length, this.#markers.length + (raw.match(CITED)?.length ?? 0)));
+  }
+
+  #restart(): void {
+    this.#committed = [];
+    this.#markers = [];
+    this.#at = 0;
   }
 }
 

@@ -8,6 +8,9 @@
 import { token } from './token';
 import { EventStream, type Connection, type RawEvent, type StreamListener } from './stream';
 
+/** How long a tab waits for the beginning before it asks for it again. */
+const ASK_AGAIN_MS = 1_000;
+
 /** A document as one tab has it: enough for another to go on from. */
 export interface Held {
   document: string;
@@ -24,7 +27,7 @@ export interface SharedListener extends StreamListener {
 type Message =
   | { type: 'hello'; from: string }
   | { type: 'held'; to: string; held: Held; connection: Connection }
-  | { type: 'event'; event: RawEvent }
+  | { type: 'events'; events: readonly RawEvent[] }
   | { type: 'connection'; connection: Connection };
 
 export class SharedStream {
@@ -37,6 +40,10 @@ export class SharedStream {
   #leave: AbortController | null = null;
   #connection: Connection = { type: 'connecting' };
   #lastId = '';
+  #passing: RawEvent[] = [];
+  /** Heard of another tab, ever: alone, there is nobody to pass anything on to. */
+  #hasOthers = false;
+  #asking: ReturnType<typeof setInterval> | undefined;
   /** A follower takes part from the moment it has what came before. */
   #isJoined = false;
 
@@ -61,7 +68,8 @@ export class SharedStream {
     }
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#hear(data);
-    this.#say({ type: 'hello', from: this.#me });
+    this.#ask();
+    this.#asking = setInterval(() => this.#ask(), ASK_AGAIN_MS);
     const whileLeading = () => {
       this.#lead();
       return new Promise<void>((resolve) => leave.signal.addEventListener('abort', () => resolve()));
@@ -73,6 +81,8 @@ export class SharedStream {
 
   /** Hands the connection over to another tab, if there is one, or closes it. `start` joins in again. */
   stop(): void {
+    clearInterval(this.#asking);
+    this.#flush();
     this.#stream?.stop();
     this.#stream = null;
     this.#channel?.close();
@@ -86,11 +96,16 @@ export class SharedStream {
     this.#stream?.hurry();
   }
 
+  #ask(): void {
+    if (this.leads || this.#isJoined) clearInterval(this.#asking);
+    else this.#say({ type: 'hello', from: this.#me });
+  }
+
   #lead(): void {
     if (this.#leave === null || this.#leave.signal.aborted) return;
     const listener: StreamListener = {
       onEvent: (event) => {
-        this.#say({ type: 'event', event });
+        this.#passOn(event);
         this.#take(event);
       },
       onConnection: (connection) => {
@@ -103,6 +118,7 @@ export class SharedStream {
   }
 
   #hear(message: Message): void {
+    this.#hasOthers = true;
     switch (message.type) {
       case 'hello':
         return this.#welcome(message.from);
@@ -112,11 +128,8 @@ export class SharedStream {
         this.#lastId = message.held.id;
         this.#listener.onHeld(message.held);
         return this.#connected(message.connection);
-      case 'event':
-        if (this.leads) return;
-        if (message.event.event === 'snapshot') this.#isJoined = true;
-        // Before it has the beginning, an event is of no use; the leader's answer has it in.
-        if (this.#isJoined) this.#take(message.event);
+      case 'events':
+        if (!this.leads) message.events.forEach((event) => this.#follow(event));
         return;
       case 'connection':
         if (!this.leads) this.#connected(message.connection);
@@ -129,6 +142,12 @@ export class SharedStream {
     if (held !== null) this.#say({ type: 'held', to, held, connection: this.#connection });
   }
 
+  #follow(event: RawEvent): void {
+    if (event.event === 'snapshot') this.#isJoined = true;
+    // Before it has the beginning, an event is of no use; the leader's answer has it in.
+    if (this.#isJoined) this.#take(event);
+  }
+
   #take(event: RawEvent): void {
     if (event.id !== '') this.#lastId = event.id;
     this.#listener.onEvent(event);
@@ -139,7 +158,19 @@ export class SharedStream {
     this.#listener.onConnection(connection);
   }
 
+  /** What came in one piece leaves in one piece: a message a token would cost more than the token. */
+  #passOn(event: RawEvent): void {
+    if (this.#hasOthers && this.#passing.push(event) === 1) queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    if (this.#passing.length === 0) return;
+    this.#channel?.postMessage({ type: 'events', events: this.#passing } satisfies Message);
+    this.#passing = [];
+  }
+
   #say(message: Message): void {
+    this.#flush();
     this.#channel?.postMessage(message);
   }
 }
