@@ -102,7 +102,7 @@ async def serve(settings: Settings) -> None:
     await provisioned(bus)
     ingester = Ingester(bus, await SourceStore.open(bus))
     broker = broker_for(settings.bus, "ingester")
-    Worker(
+    worker = Worker(
         bus,
         broker,
         durable="ingester",
@@ -114,6 +114,7 @@ async def serve(settings: Settings) -> None:
     await broker.start()
     print("ingester ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
     await stopping.wait()
+    await worker.close()
     await broker.stop()
     await bus.close()
 

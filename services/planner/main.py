@@ -7,7 +7,6 @@ import logging
 import os
 import secrets
 import signal
-from typing import Literal
 
 import uvloop
 
@@ -19,8 +18,8 @@ from services.shared.attempt.blocks import Sources
 from services.shared.attempt.look import Ask
 from services.shared.attempt.models import Models, chain_of, registry_of
 from services.shared.attempt.runner import Prepared, Runner
+from services.shared.attempt.states import Release
 from services.shared.bus import connect
-from services.shared.log import BusUnavailableError
 from services.shared.provision import provisioned
 from services.shared.settings import Settings
 from services.shared.sources import SourceStore
@@ -57,18 +56,11 @@ class Jobs:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    async def do(self, job: AnyJob, delivery: int) -> Literal["leave"] | None:
+    async def do(self, job: AnyJob, delivery: int) -> Release:
         """Plan one outline."""
         if not isinstance(job, PlanOutline):
-            return None
-        match await self._runner.run(Ask.of(job), delivery):
-            case "ack":
-                return None
-            case "leave":
-                return "leave"
-            case "nak":
-                msg = "cut off from the bus"
-                raise BusUnavailableError(msg)
+            return "ack"
+        return await self._runner.run(Ask.of(job), delivery)
 
     async def bury(self, job: AnyJob) -> None:
         """A plan that killed every planner that took it."""
@@ -88,7 +80,7 @@ async def serve(settings: Settings) -> None:
     runner = Runner(bus, models, planner, name=f"planner-{os.getpid()}-{secrets.token_hex(2)}")
     work = Jobs(runner)
     broker = broker_for(settings.bus, "planner")
-    Worker(
+    worker = Worker(
         bus,
         broker,
         durable="planner",
@@ -100,6 +92,7 @@ async def serve(settings: Settings) -> None:
     await broker.start()
     print("planner ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
     await stopping.wait()
+    await worker.close()
     await broker.stop()
     await runner.close()
     await bus.close()

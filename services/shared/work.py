@@ -2,7 +2,8 @@
 
 FastStream does the pulling. What was learned about it is settled here once: `max_workers` prefetches a message whose timer
 runs, so each slot is a subscriber of its own on one durable consumer; its inboxes must be those that the service may hear;
-its default policy would lose a job on the first exception.
+its default policy would lose a job on the first exception; it runs handlers in an anyio scope, and once that is cancelled
+nothing can be awaited in it, not even a nak, so that jobs have tasks of their own.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ DELIVERIES_MAX = 5
 """A job that was delivered more often has killed whoever took it."""
 RETRY_S = 1.0
 PULL_S = 2.0
+CLOSE_S_MAX = 3.0
 """A pull that was lost with its server is repeated after this."""
 
-Do = Callable[[AnyJob, int], Awaitable[Literal["leave"] | None]]
-"""Work on a job, which is delivered for the n-th time. When it returns, the job is over, or (`leave`) in other hands."""
+Do = Callable[[AnyJob, int], Awaitable[Literal["ack", "nak", "leave"] | None]]
+"""Work on a job, which is delivered for the n-th time. When it returns, the job is over, unless it says that another one should
+take it at once (`nak`), or has it already (`leave`)."""
 Bury = Callable[[AnyJob], Awaitable[None]]
 """Say in the document's log that a job is given up."""
 
@@ -63,7 +66,8 @@ class Worker:
         self._bus = bus
         self._do = do
         self._bury = bury
-        for _ in range(slots):
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._subscribers = [
             broker.subscriber(
                 subject,
                 stream=JStream(subjects.JOBS, declare=False),
@@ -72,9 +76,28 @@ class Worker:
                 pull_sub=PullSub(batch_size=1, timeout=PULL_S),
                 ack_policy=AckPolicy.MANUAL,
                 inbox_prefix=f"{subjects.inbox(bus.service)}.".encode(),
-            )(self._take)
+            )
+            for _ in range(slots)
+        ]
+        for subscriber in self._subscribers:
+            subscriber(self._take)
+
+    async def close(self) -> None:
+        """Take no more, cut off what runs, and give it back. Before the broker stops, over whose connection that goes."""
+        for subscriber in self._subscribers:
+            await subscriber.stop()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_S_MAX)
 
     async def _take(self, message: NatsMessage) -> None:
+        task = asyncio.create_task(self._work(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(task)
+
+    async def _work(self, message: NatsMessage) -> None:
         delivery = message.raw_message.metadata.num_delivered
         try:
             job = jobs.decode(message.body)
@@ -100,7 +123,9 @@ class Worker:
             await message.nack(delay=RETRY_S)
             raise
         else:
-            if left != "leave":
+            if left == "nak":
+                await message.nack()
+            elif left != "leave":
                 await message.ack()  # Last: a crash before this costs a repetition, never a loss.
 
     async def _dead(self, message: NatsMessage) -> None:
