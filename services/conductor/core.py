@@ -98,7 +98,7 @@ def decide(document: Document, situation: Situation) -> Decision:
         return work  # Over is over, whoever has left, and whatever it cost.
     if now_ms >= run.deadline_ms:
         return Decision(facts=_expired(document, now_ms))
-    spending = _spending(document)
+    spending = _spending(document, situation)
     if spending == "spent":
         return Decision(facts=(DocumentPaused(at_ms=now_ms, reason="budget_spent", asked_at_ms=now_ms),))
     watching = _watch(document, run, situation)
@@ -158,8 +158,7 @@ def _watch(document: Document, run: Running, situation: Situation) -> Decision:
             return _left(now_ms)
         return Decision(facts=(LastViewerLeft(at_ms=now_ms, pauses_at_ms=now_ms + policy.grace_ms),))
     if leaving.pauses_at_ms is None:
-        running = any(isinstance(cell.state, Writing | Retrying) for cell in document.cells.values())
-        return NOTHING if running else _left(now_ms)
+        return NOTHING if _is_writing(document, situation) else _left(now_ms)
     if now_ms >= leaving.pauses_at_ms:
         return _left(now_ms)
     return Decision(wake_at_ms=leaving.pauses_at_ms)
@@ -172,7 +171,7 @@ def _left(now_ms: int) -> Decision:
 # -- Money ----------------------------------------------------------------------------------------------------------------
 
 
-def _spending(document: Document) -> Literal["within", "reserved", "spent"]:
+def _spending(document: Document, situation: Situation) -> Literal["within", "reserved", "spent"]:
     """Calls in flight count at their maximum. They may still end, but what they reserve is not spent twice."""
     budget = document.policy.budget
     if budget is None:
@@ -181,8 +180,14 @@ def _spending(document: Document) -> Literal["within", "reserved", "spent"]:
     reserved = cost + sum(call.cost_max for call in document.open_calls.values())
     if not _reaches(reserved, budget):
         return "within"
-    in_flight = any(isinstance(cell.state, IN_FLIGHT) for cell in document.cells.values())
-    return "reserved" if in_flight and not _reaches(cost, budget) else "spent"
+    return "reserved" if _is_writing(document, situation) and not _reaches(cost, budget) else "spent"
+
+
+def _is_writing(document: Document, situation: Situation) -> bool:
+    """Whether something runs that may be waited for."""
+    return any(
+        isinstance(cell.state, Writing | Retrying) and id_ not in situation.lost for id_, cell in document.cells.items()
+    )
 
 
 def _reaches(cost: float, budget: float) -> bool:
