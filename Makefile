@@ -53,8 +53,8 @@ check: setup  ## Format, lint, types, architecture, drift of generated files
 	$(BIN)/python -m schemas.vectors.record --check
 	$(NPM) run --silent check
 
-bench: setup  ## How fast, against a bare loop in the same run
-	$(BIN)/python -m bench $(ARGS)
+bench: setup  ## What a token costs our model client, against openai-python in the same run
+	$(BIN)/python -m bench.model_client $(ARGS)
 
 vectors: setup  ## Record the fold's vectors anew
 	$(BIN)/python -m schemas.vectors.record
