@@ -75,9 +75,6 @@ async def _taken(message: NatsMessage, attending: Coroutine[Any, Any, object]) -
     try:
         async with asyncio.timeout(TAKE_S):
             await attending
-    except asyncio.CancelledError:
-        await message.nack()  # This replica stops: another takes it now, not after ACK_WAIT_S.
-        raise
     except (BusUnavailableError, NatsError, TimeoutError) as error:
         log.warning("%s again: %s", message.raw_message.subject, error or "not done in time")
         await message.nack(delay=RETRY_S)
@@ -130,7 +127,7 @@ async def serve(settings: Settings) -> None:
     bus.on_reconnected(back)
     await desk.viewers.listen()
     await _refresh(desk)
-    broker = broker_for(settings.bus, "conductor")
+    broker = broker_for(settings.bus, "conductor", graceful_s=TAKE_S)
     fact, command = _takers(desk)
     # What was there before there was a conductor, the first round finds.
     _subscribe(broker, subjects.FACTS, lambda n: subjects.facts_stored(partition=n), DeliverPolicy.NEW, fact)
@@ -141,8 +138,8 @@ async def serve(settings: Settings) -> None:
     stopped = asyncio.create_task(stopping.wait())
     await asyncio.wait((going_round, stopped), return_when=asyncio.FIRST_COMPLETED)
     going_round.cancel()
-    await desk.close()
     await broker.stop()
+    await desk.close()
     await bus.close()
     if not stopped.done():
         await going_round  # It never ends by itself: this raises what ended it.
