@@ -87,7 +87,8 @@ class LimitSettings(_Part):
     connect_ms: Annotated[int, Field(ge=1)] = 5_000
     first_token_ms: Annotated[int, Field(ge=1)] = 60_000
     between_tokens_ms: Annotated[int, Field(ge=1)] = 20_000
-    tries_max: Annotated[int, Field(ge=1, le=20)] = 4
+    tries_max: Annotated[int, Field(ge=1, le=20)] = 6
+    """Enough, with its waits, to outlast the restart of a provider on this machine."""
     tokens_out_max: Annotated[int, Field(ge=16)] = 2_000
     plan_tokens_out_max: Annotated[int, Field(ge=16)] = 4_000
     passages_max: Annotated[int, Field(ge=1, le=200)] = 12
