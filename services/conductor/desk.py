@@ -24,7 +24,7 @@ from services.shared.log import (
     APPEND_TRY_S,
     BusUnavailableError,
     ConflictError,
-    append,
+    append_behind,
     read,
 )
 
@@ -140,7 +140,7 @@ class Desk:
         log.error("%s does not settle", id_)
         self._wake(id_, entry, RETRY_S * 1_000)
 
-    def _decide(self, id_: str, entry: Entry, document: Document, on_queue: frozenset[str] | None = None) -> Decision:
+    def _decide(self, id_: str, entry: Entry, document: Document, on_queue: frozenset[str] | None) -> Decision:
         began_ms, now = monotonic_ms(), now_ms()
         situation = Situation(
             now_ms=now,
@@ -158,29 +158,18 @@ class Desk:
     async def _append(self, id_: str, entry: Entry, facts: tuple[AnyFact, ...]) -> bool:
         """False where somebody was first: then all is to be thought over again."""
         try:
-            for first, *others in pieces(facts):
+            for piece in pieces(facts):
                 if entry.document is None:
                     return True
-                sequence = await append(self._bus, id_, first, entry.document.sequence)
-                entry.document = fold(entry.document, first, sequence)
-                if others and not await self._append_behind(id_, entry, entry.document, others):
+                last = await append_behind(self._bus, id_, piece, entry.document.sequence)
+                if last is None:
+                    await self._catch_up(id_, entry)
                     return False
+                for sequence, fact in enumerate(piece, last - len(piece) + 1):
+                    entry.document = fold(entry.document, fact, sequence)
         except ConflictError:
             await self._catch_up(id_, entry)
             return False
-        return True
-
-    async def _append_behind(self, id_: str, entry: Entry, document: Document, others: list[AnyFact]) -> bool:
-        """All in one round trip. An atomic batch (NATS ADR-50) is staged on disk by the server: 8 ms where this takes one."""
-        appending = asyncio.gather(*(append(self._bus, id_, fact) for fact in others))
-        # The first job need not wait for the others' facts: the first token is on its way.
-        _, appended = await asyncio.gather(self._publish_all(self._decide(id_, entry, document).jobs, entry), appending)
-        if appended != list(range(document.sequence + 1, document.sequence + 1 + len(others))):
-            await self._catch_up(id_, entry)  # Something stands between, if only another document's fact.
-            return False
-        for sequence, fact in zip(appended, others, strict=True):
-            document = fold(document, fact, sequence)
-        entry.document = document
         return True
 
     async def _catch_up(self, id_: str, entry: Entry) -> None:

@@ -75,6 +75,9 @@ async def _taken(message: NatsMessage, attending: Coroutine[Any, Any, object]) -
     try:
         async with asyncio.timeout(TAKE_S):
             await attending
+    except asyncio.CancelledError:
+        await message.nack()  # This replica stops: another takes it now, not after ACK_WAIT_S.
+        raise
     except (BusUnavailableError, NatsError, TimeoutError) as error:
         log.warning("%s again: %s", message.raw_message.subject, error or "not done in time")
         await message.nack(delay=RETRY_S)
@@ -127,7 +130,7 @@ async def serve(settings: Settings) -> None:
     bus.on_reconnected(back)
     await desk.viewers.listen()
     await _refresh(desk)
-    broker = broker_for(settings.bus, "conductor", graceful_s=TAKE_S)
+    broker = broker_for(settings.bus, "conductor")
     fact, command = _takers(desk)
     # What was there before there was a conductor, the first round finds.
     _subscribe(broker, subjects.FACTS, lambda n: subjects.facts_stored(partition=n), DeliverPolicy.NEW, fact)
@@ -138,8 +141,8 @@ async def serve(settings: Settings) -> None:
     stopped = asyncio.create_task(stopping.wait())
     await asyncio.wait((going_round, stopped), return_when=asyncio.FIRST_COMPLETED)
     going_round.cancel()
-    await broker.stop()
     await desk.close()
+    await broker.stop()
     await bus.close()
     if not stopped.done():
         await going_round  # It never ends by itself: this raises what ended it.

@@ -44,15 +44,15 @@ Bury = Callable[[AnyJob], Awaitable[None]]
 """Say in the document's log that a job is given up."""
 
 
-def broker_for(settings: BusSettings, service: subjects.ServiceName, graceful_s: float | None = None) -> NatsBroker:
-    """A FastStream broker that connects as `service`; on stopping it waits so long for what it handles, by default not at all."""
+def broker_for(settings: BusSettings, service: subjects.ServiceName) -> NatsBroker:
+    """A FastStream broker that connects as `service`, and on stopping does not wait for what it handles."""
     options = connection_options(settings, service)
     user, password = options.pop("user", None), options.pop("password", None)
     return NatsBroker(
         **options,
         security=None if password is None else SASLPlaintext(user, password),
         pending_size=PENDING_BYTES_MAX,
-        graceful_timeout=graceful_s,
+        graceful_timeout=None,
         logger=None,
     )
 

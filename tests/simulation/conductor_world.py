@@ -265,29 +265,23 @@ class Replica:
             lost = frozenset[str]()
             if on_queue is not None:
                 lost = frozenset(suspects(self.document, world.now_ms)) - on_queue
-            decision = decide(self.document, self._situation(lost))
-            if not (yield from self._publish(decision.jobs)):
-                return False
+            decided_at_ms = world.now_ms
+            decision = decide(
+                self.document,
+                Situation(now_ms=world.now_ms, viewers=self.viewers, watched_at_ms=self.watched_at_ms, lost=lost),
+            )
+            for job in decision.jobs:
+                if _name(job) not in self.published:
+                    yield
+                    if world.now_ms - decided_at_ms > PUBLISH_PATIENCE_MS:
+                        return False
+                    world.publish(_name(job), job)
+                    self.published.add(_name(job))
             if not decision.facts:
                 return True
             yield from self._append(decision.facts)
             on_queue = None
         raise AssertionError("it does not settle:\n" + "\n".join(world.history[-30:]))
-
-    def _situation(self, lost: frozenset[str]) -> Situation:
-        now_ms = self.world.now_ms
-        return Situation(now_ms=now_ms, viewers=self.viewers, watched_at_ms=self.watched_at_ms, lost=lost)
-
-    def _publish(self, jobs: tuple[AnyJob, ...]) -> Steps:
-        decided_at_ms = self.world.now_ms
-        for job in jobs:
-            if _name(job) not in self.published:
-                yield
-                if self.world.now_ms - decided_at_ms > PUBLISH_PATIENCE_MS:
-                    return False
-                self.world.publish(_name(job), job)
-                self.published.add(_name(job))
-        return True
 
     def _catch_up(self) -> None:
         for sequence, fact in self.world.log:
@@ -302,9 +296,6 @@ class Replica:
             if self.world.append(first, self.document.sequence) is None:
                 self._catch_up()
                 return False
-            if others:
-                self.document = fold(self.document, first, self.world.log[-1][0])
-                yield from self._publish(decide(self.document, self._situation(frozenset())).jobs)
             for fact in others:
                 yield
                 self.world.append(fact)
