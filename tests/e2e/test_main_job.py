@@ -70,7 +70,7 @@ async def test_viewers_that_drop_at_every_event_end_with_the_same_bytes(client: 
     async def drop_at_every_event() -> None:
         while True:
             async for type_, _ in dropping.events():
-                if type_ == "DocumentCompleted":
+                if type_ == "DocumentCompleted" or dropping.over:
                     return
                 if type_ not in {"snapshot", "CaughtUp"}:
                     break

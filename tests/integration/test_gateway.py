@@ -106,7 +106,7 @@ async def test_viewers_that_drop_at_every_event_end_like_one_that_never_left(
     async def drop() -> None:
         while True:
             async for type_, _ in dropping.events():
-                if type_ == "DocumentCompleted":
+                if type_ == "DocumentCompleted" or dropping.over:
                     return
                 if type_ not in {"snapshot", "CaughtUp"}:
                     break
