@@ -151,7 +151,7 @@ class Slots:
 
     async def _take(self, message: Msg, lane: Lane) -> None:
         delivery = message.metadata.num_delivered
-        keeping = asyncio.create_task(_keep_alive(message))
+        keeping = asyncio.create_task(self._keep_alive(message))
         try:
             job = jobs.decode(message.data)
             if not isinstance(job, WriteCell):
@@ -182,19 +182,20 @@ class Slots:
         await self._bus.js.publish(subjects.dead_job(kind, document, cell), message.data)
         await message.term()
 
+    async def _keep_alive(self, message: Msg) -> None:
+        while True:
+            await asyncio.sleep(ACK_WAIT_S / 3)
+            if self._bus.lost_at_ms is not None:
+                continue  # It would be said when the bus is back, and hold up whoever has the job by then.
+            try:
+                await message.in_progress()
+            except NatsError as error:
+                log.warning("could not keep %s alive: %s", message.subject, error)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a defect in %s", task.get_name(), exc_info=error)
-
-
-async def _keep_alive(message: Msg) -> None:
-    while True:
-        await asyncio.sleep(ACK_WAIT_S / 3)
-        try:
-            await message.in_progress()
-        except NatsError as error:
-            log.warning("could not keep %s alive: %s", message.subject, error)
 
 
 async def ensure_consumer(js: JetStreamContext, lane: Lane) -> None:

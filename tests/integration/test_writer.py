@@ -23,8 +23,11 @@ from schemas.events import (
     decode_ink,
 )
 from schemas.values import Column, Policy, Section
+from services.shared.attempt.runner import DELIVERIES_MAX
 from services.shared.bus import Bus
-from tests.integration.conftest import BusFactory
+from services.shared.provision import provision
+from services.writer.slots import ensure_consumer
+from tests.integration.conftest import BusFactory, NatsServer
 from tests.simulators import simulator
 from tests.writers import PATIENCE_S, Desk, service
 
@@ -313,3 +316,98 @@ async def test_the_deadline_ends_it(desk: Desk, writer: Any, far: Far) -> None:
     (call,) = await far.until_closed(desk.id)
     assert call["ended"] == "client_gone"
     assert not (await desk.folded()).open_calls
+
+
+async def test_a_restart_of_the_bus_interrupts_no_call(desk: Desk, writer: Any, far: Far, server: NatsServer) -> None:
+    del writer
+    await far.turn(pace="fixed", first_token_ms=30, token_interval_ms=30)
+    await desk.create(SECTION)
+    subscription = await desk.bus.client.subscribe(subjects.live_ink(desk.id))
+    await desk.ask("rooms")
+    await subscription.next_msg(timeout=PATIENCE_S)
+    back = asyncio.Event()
+
+    async def reconnected() -> None:
+        back.set()
+
+    desk.bus.on_reconnected(reconnected)
+    server.kill()
+    server.start()
+    await back.wait()
+    await provision(desk.bus)  # What was in memory, as the conductor does.
+    await desk.until(lambda d: d.heard(CallSettled))
+    (done,) = desk.heard(CellCompleted)
+    assert done.attempt == 1_001_001
+    assert [call["ended"] for call in await far.until_closed(desk.id)] == ["finished"]
+
+
+async def test_a_writer_without_a_bus_closes_its_calls_by_itself(
+    desk: Desk, writer: Any, far: Far, server: NatsServer
+) -> None:
+    del writer
+    await far.turn(**SLOW)
+    await desk.create(SECTION)
+    subscription = await desk.bus.client.subscribe(subjects.live_ink(desk.id))
+    await desk.ask("rooms")
+    await subscription.next_msg(timeout=PATIENCE_S)
+    server.kill()
+    (call,) = await far.until_closed(desk.id)
+    assert call["ended"] == "client_gone"
+    await far.turn(**FAST)
+    server.start()
+    await desk.until(lambda d: d.heard(CellCompleted) and d.heard(AttemptCancelled) and len(d.heard(CallSettled)) == 2)
+    (receipt,) = desk.heard(AttemptCancelled)
+    assert receipt.reason == "bus_lost"
+    assert (await desk.folded()).open_calls == {}
+
+
+async def test_a_job_that_was_delivered_too_often_is_buried(
+    desk: Desk, operator: Bus, nats_server: str, model: str, far: Far
+) -> None:
+    await desk.create(SECTION)
+    await desk.ask("rooms")
+    await ensure_consumer(operator.js, "interactive")
+    pull = await operator.js.pull_subscribe_bind(durable="writer-interactive", stream=subjects.JOBS)
+    for _ in range(DELIVERIES_MAX):
+        (message,) = await pull.fetch(1)
+        await message.nak()
+    await pull.unsubscribe()
+    with service("writer", nats_server, model):
+        await desk.until(lambda d: d.heard(CellFailed))
+    (failed,) = desk.heard(CellFailed)
+    assert failed.kind == "poison"
+    assert (await operator.js.stream_info(subjects.DEAD)).state.messages == 1
+    assert (await operator.js.stream_info(subjects.JOBS)).state.messages == 0
+    assert await far.calls(desk.id) == []
+
+
+async def test_two_writers_share_twelve_cells_and_write_each_once(
+    desk: Desk, writer: Any, nats_server: str, model: str, far: Far
+) -> None:
+    del writer
+    sections = [Section(id=f"s{n}", heading=f"Ink {n}", instructions="How was it made?") for n in range(12)]
+    await desk.create(*sections)
+    with service("writer", nats_server, model):
+        for section in sections:
+            await desk.ask(section.id)
+        await desk.until(lambda d: len(d.heard(CallSettled)) == 12)
+    document = await desk.folded()
+    assert all(isinstance(document.cells[section.id].state, Completed) for section in sections)
+    assert len(await far.until_closed(desk.id)) == 12
+
+
+async def test_a_slot_is_kept_for_interactive_jobs(
+    desk: Desk, operator: Bus, nats_server: str, model: str, far: Far
+) -> None:
+    del operator
+    await far.turn(pace="fixed", first_token_ms=300, token_interval_ms=2)
+    sections = [Section(id=f"s{n}", heading=f"Ink {n}", instructions="How was it made?") for n in range(8)]
+    await desk.create(SECTION, *sections)
+    for section in sections:
+        await desk.ask(section.id, lane="batch")
+    with service("writer", nats_server, model, {"SCRIPTORIUM_WRITER__SLOTS": "2"}):
+        await desk.until(lambda d: d.heard(AttemptStarted))
+        await desk.ask("rooms")
+        await desk.until(lambda d: len(d.heard(CellCompleted)) == 9)
+    done = [fact.cell for fact in desk.heard(CellCompleted)]
+    assert done.index("rooms") <= 2

@@ -353,7 +353,7 @@ def test_a_stop_between_two_tries_begins_nothing() -> None:
     assert told.on(RetryDue(at_ms=510)).effects == ()
 
 
-@pytest.mark.parametrize(("reason", "how"), [("writer_stopping", "nak"), ("bus_lost", "nak"), ("superseded", "ack")])
+@pytest.mark.parametrize(("reason", "how"), [("writer_stopping", "nak"), ("bus_lost", "leave"), ("superseded", "ack")])
 def test_who_gets_the_job_depends_on_why_it_ends(reason: str, how: str) -> None:
     told = calling().on(stop(reason), CallClosed(at_ms=53, call=1))
     assert told.effects[-1] == LetGo(how)  # pyright: ignore[reportArgumentType]

@@ -352,8 +352,11 @@ def _stop(plan: Plan, state: AttemptState, event: StopAsked) -> Step:
             release: Release = "ack"
         case "superseded":
             release = "leave" if event.outranked else "ack"
-        case "writer_stopping" | "bus_lost":
+        case "writer_stopping":
             release = "nak"
+        case "bus_lost":
+            # Away for so long, it is being delivered again already: a nak now would have it written twice at once.
+            release = "leave"
     stopped = Stopped(reason=event.reason, asked_at_ms=event.asked_at_ms, release=release)
     return _interrupt(plan, state, stopped, event.at_ms)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.attempts import job_of
 from schemas.document import Cell, Document, Paused, Queued, Retrying, Running, Writing
-from schemas.events import PLAN_CELL
+from schemas.events import PLAN_CELL, AttemptStarted
 from schemas.jobs import PlanOutline, WriteCell
 from services.shared.attempt.states import Release, StopAsked
 
@@ -53,6 +53,16 @@ def look(document: Document | None, ask: Ask, attempt: int) -> Verdict:
     if document.leaving is not None and job_of(cell.attempt) != ask.job:
         return "ack"  # Nobody watches, so nothing new is begun; the conductor asks again when somebody does.
     return "go"
+
+
+def is_mine(document: Document | None, fact: AttemptStarted) -> bool:
+    """Whether the log has this very claim: an acknowledgement may have been lost, and others may have written since."""
+    cell = None if document is None else document.cells.get(fact.cell)
+    return (
+        cell is not None
+        and isinstance(cell.state, Writing)
+        and (cell.state.attempt, cell.state.writer) == (fact.attempt, fact.writer)
+    )
 
 
 def may_hedge(document: Document | None, ask: Ask, attempt: int) -> bool:

@@ -14,7 +14,7 @@ from schemas.events import AnyFact, AttemptStarted, CallReserved, TextAppended
 from schemas.events import encode as encode_event
 from services.shared.attempt.core import step
 from services.shared.attempt.documents import Followed
-from services.shared.attempt.look import Ask, look, may_hedge, unwanted
+from services.shared.attempt.look import Ask, is_mine, look, may_hedge, unwanted
 from services.shared.attempt.models import Models, Place
 from services.shared.attempt.states import (
     Admit,
@@ -210,6 +210,9 @@ class Session:
         async with followed.turn:
             while True:
                 document = followed.document
+                if isinstance(fact, AttemptStarted) and is_mine(document, fact):
+                    self.feed(Claimed(at_ms=now_ms()))
+                    return
                 if isinstance(fact, AttemptStarted):
                     verdict = look(document, ask, fact.attempt)
                 else:
