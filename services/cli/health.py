@@ -7,17 +7,15 @@ three of them.
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import httpx2
 
-from schemas.subjects import ServiceName
 from services.shared.settings import Settings
 
 ESTABLISHED: Final = "01"
@@ -27,19 +25,24 @@ NATS_PORT: Final = 4222
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 
 
-def ailing(service: ServiceName, settings: Settings) -> str | None:
-    """What is wrong with a service; None when it is well."""
-    match service:
+Part = Literal["nats", "gateway", "conductor", "planner", "ingester", "writer", "simulator"]
+
+
+def ailing(part: Part, settings: Settings) -> str | None:
+    """What is wrong with a part; None when it is well."""
+    match part:
+        case "nats":
+            return _greeting(settings.bus.url)
         case "gateway":
             return _unanswered(settings.gateway.host, settings.gateway.port, "/readyz")
         case "simulator":
             return _unanswered(settings.simulator.host, settings.simulator.port, "/healthz")
         case _:
-            return _disconnected(service, urlsplit(settings.bus.url).port or NATS_PORT)
+            return _disconnected(part, settings.bus.url)
 
 
-def bus_answers(url: str) -> str | None:
-    """What is wrong with the bus; None when it greets whoever connects (NATS client protocol, INFO)."""
+def _greeting(url: str) -> str | None:
+    # The bus greets whoever connects (NATS client protocol, INFO).
     address = urlsplit(url)
     try:
         with socket.create_connection((address.hostname, address.port or NATS_PORT), TIMEOUT_S) as connection:
@@ -59,26 +62,32 @@ def _unanswered(host: str, port: int, path: str) -> str | None:
     return None if response.status_code == OK else f"{url} answers {response.status_code}: {response.text}"
 
 
-def _disconnected(service: str, port: int) -> str | None:
-    pids = list(_processes(service))
+def _disconnected(service: str, url: str) -> str | None:
+    pids = list(_processes(service, url))
     if not pids:
         return f"no {service} runs here"
-    connected = _connected(port)
+    connected = _connected(urlsplit(url).port or NATS_PORT)
     for pid in pids:
         if not connected & _sockets(pid):
             return f"{service} (process {pid}) is not connected to the bus"
     return None
 
 
-def _processes(service: str) -> Iterator[int]:
-    wanted = (f"services.{service}", f"scriptorium {service}")
+def _processes(service: str, url: str) -> Iterator[int]:
+    """Python processes that run this service, whether as a module or by the command line, for the bus at `url`."""
+    wanted = (f" services.{service} ", f" scriptorium {service} ")
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            command = (folder / "cmdline").read_bytes()
+            command = (folder / "cmdline").read_bytes().decode(errors="replace")
+            environment = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
         except OSError:
-            continue  # Gone in the meantime.
-        words = [Path(word).name for word in command.decode(errors="replace").split("\0")]
-        if any(f" {name} " in f" {' '.join(words)}" for name in wanted) and int(folder.name) != os.getpid():
+            continue  # Gone in the meantime, or somebody else's.
+        interpreter, *words = [Path(word).name for word in command.split("\0")]
+        # A container's init has the same words, and is no Python.
+        if not interpreter.startswith("python") or not any(name in f" {' '.join(words)} " for name in wanted):
+            continue
+        told = next((entry for entry in environment if entry.startswith("SCRIPTORIUM_BUS__URL=")), None)
+        if told is None or told.partition("=")[2] == url:
             yield int(folder.name)
 
 

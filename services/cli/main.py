@@ -8,12 +8,12 @@ import runpy
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
 from services.cli.configuration import config_file, missing_keys, read_settings, refused
-from services.cli.health import ailing, bus_answers
+from services.cli.health import Part, ailing
 from services.cli.house import House, HouseError, Options
 from services.cli.nats_config import PASSWORD, bad_passwords, nats_config, new_passwords
 from services.cli.up import up
@@ -26,6 +26,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
 Service = Literal["gateway", "conductor", "planner", "ingester", "writer", "simulator"]
+SERVICES: tuple[Service, ...] = get_args(Service)
 WITH_OPTIONS: frozenset[Service] = frozenset({"gateway", "simulator"})
 """They read options of their own."""
 
@@ -94,20 +95,18 @@ def _service(name: Service) -> None:
     )(command)
 
 
-for _name in ("gateway", "conductor", "planner", "ingester", "writer", "simulator"):
+for _name in SERVICES:
     _service(_name)
 
 
 @app.command("health")
 def health(
     service: Annotated[
-        Literal["gateway", "conductor", "planner", "ingester", "writer", "simulator", "nats"],
-        typer.Argument(help="One that runs on this machine, with the settings of the environment."),
+        Part, typer.Argument(help="One that runs on this machine, with the settings of the environment.")
     ],
 ) -> None:
     """Say whether a service is well: exit code 0 or 1."""
-    settings = read_settings(config_file(None))
-    wrong = bus_answers(settings.bus.url) if service == "nats" else ailing(service, settings)
+    wrong = ailing(service, read_settings(config_file(None)))
     if wrong is not None:
         raise refused(wrong, FAILED)
     typer.echo(f"{service} is well")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.cells import cell_id, text_of
-from schemas.citations import MARKER
+from schemas.citations import MARKER, visible
 from schemas.document import Abandoned, Cell, Completed, Document, Failed, Source
 from schemas.values import Section
 
@@ -18,17 +18,21 @@ class _References:
 
     def number(self, text: str) -> str:
         """The text with each marker as `[n]`."""
-        return MARKER.sub(lambda m: self._one(m["source"], int(m["passage"]), m["quote"] or ""), text)
+        return MARKER.sub(lambda m: self._one(m["source"], int(m["passage"]), m["quote"] or ""), visible(text))
 
     def _one(self, source: str, passage: int, quote: str) -> str:
         number = self.numbers.setdefault((source, passage, quote), len(self.numbers) + 1)
         return f"[{number}]"
 
 
-def markdown(document: Document) -> str:
+Pages = Mapping[tuple[str, int], int]
+"""(source, passage number) -> page, where the source has pages."""
+
+
+def markdown(document: Document, pages: Pages | None = None) -> str:
     """Title, sections in order, and the sources that they cite; what is not written says so."""
     references = _References()
-    parts = [f"# {document.title or document.brief.splitlines()[0]}"]
+    parts = [f"# {document.title or document.brief.strip().splitlines()[0]}"]
     if isinstance(document.run, Abandoned):
         parts.append(f"*This document could not be written: {document.run.message}*")
     for section in document.outline:
@@ -37,7 +41,7 @@ def markdown(document: Document) -> str:
             _table(document, section, references) if section.columns else _prose(document, section, references)
         )
     if references.numbers:
-        parts += ["## Sources", _sources(references, document)]
+        parts += ["## Sources", _sources(references, document, pages or {})]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -81,7 +85,7 @@ def _row(values: list[str]) -> str:
     return "| " + " | ".join(" ".join(value.replace("|", "\\|").split()) for value in values) + " |"
 
 
-def _sources(references: _References, document: Document) -> str:
+def _sources(references: _References, document: Document, pages: Pages) -> str:
     verified = {
         (citation.source, citation.passage, citation.quote): citation.verified
         for cell in document.cells.values()
@@ -92,7 +96,9 @@ def _sources(references: _References, document: Document) -> str:
     for (source, passage, quote), number in references.numbers.items():
         said = f": “{quote}”" if quote else ""
         doubt = "" if verified.get((source, passage, quote), True) else " (not found in source)"
-        lines.append(f"{number}. {_name(document.sources.get(source), source)}, passage {passage}{said}{doubt}")
+        page = pages.get((source, passage))
+        where = f"passage {passage}" if page is None else f"page {page}"
+        lines.append(f"{number}. {_name(document.sources.get(source), source)}, {where}{said}{doubt}")
     return "\n".join(lines)
 
 

@@ -132,7 +132,7 @@ class Face:
             wait_s = min(int(found[1]), WAIT_S_MAX)
             finished = await self._finished(request, made.id, wait_s)
             if finished is not None:
-                response = _shown(request, finished, 201)
+                response = await self._shown(request, finished, 201)
                 return self._created_headers(request, response, made, {"Preference-Applied": f"wait={wait_s}"})
         return self._created(request, made)
 
@@ -144,7 +144,7 @@ class Face:
         try:
             if hub.document is None:
                 raise _no_document()
-            return _shown(request, hub.document)
+            return await self._shown(request, hub.document)
         finally:
             unuse()
 
@@ -262,6 +262,33 @@ class Face:
 
     # -- Answers --------------------------------------------------------------------------------------------------------
 
+    async def _shown(self, request: Request, document: Document, status: int = 200) -> Response:
+        """As JSON unless Markdown is asked for."""
+        accept = request.headers.get("accept", "*/*")
+        headers = {"ETag": f'"{document.sequence}"', "Cache-Control": "no-cache"}
+        if MARKDOWN in accept:
+            name = quote(f"{document.title or 'document'}.md")
+            headers["Content-Disposition"] = f"inline; filename*=UTF-8''{name}"
+            return Response(
+                markdown(document, await self._pages(document)).encode(),
+                status,
+                headers,
+                media_type=f"{MARKDOWN}; charset=utf-8",
+            )
+        if not any(kind in accept for kind in (JSON, "application/*", "*/*")):
+            raise Problem(406, "A document is to be had as application/json or text/markdown.")
+        return Response(documents.encode(document), status, headers, media_type=JSON)
+
+    async def _pages(self, document: Document) -> dict[tuple[str, int], int]:
+        """On which page each passage stands, of the sources that have pages."""
+        pages: dict[tuple[str, int], int] = {}
+        for id_, source in document.sources.items():
+            found = await self.store.get_passages(document.id, id_) if source.pages else None
+            for passage in found.passages if found is not None else ():
+                if passage.page is not None:
+                    pages[id_, passage.number] = passage.page
+        return pages
+
     def _created(self, request: Request, made: Made) -> Response:
         base = self.settings.gateway.public_url or f"{request.url.scheme}://{request.url.netloc}"
         body = {
@@ -321,16 +348,3 @@ async def _body(request: Request, bytes_max: int = BODY_BYTES_MAX) -> bytes:
 
 def _json(value: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type=JSON)
-
-
-def _shown(request: Request, document: Document, status: int = 200) -> Response:
-    """As JSON unless Markdown is asked for."""
-    accept = request.headers.get("accept", "*/*")
-    headers = {"ETag": f'"{document.sequence}"', "Cache-Control": "no-cache"}
-    if MARKDOWN in accept:
-        name = quote(f"{document.title or 'document'}.md")
-        headers["Content-Disposition"] = f"inline; filename*=UTF-8''{name}"
-        return Response(markdown(document).encode(), status, headers, media_type=f"{MARKDOWN}; charset=utf-8")
-    if not any(kind in accept for kind in (JSON, "application/*", "*/*")):
-        raise Problem(406, "A document is to be had as application/json or text/markdown.")
-    return Response(documents.encode(document), status, headers, media_type=JSON)

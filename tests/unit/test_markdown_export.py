@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.document import Cell, Completed, Completion, Document, Done, Failed, Source
+from schemas.document import Cell, Completed, Completion, Document, Done, Failed, Ink, Source, Writing
 from schemas.values import Citation, Column, Policy, Section, SourceGiven
 from services.gateway.markdown import markdown
 
@@ -35,6 +35,22 @@ def test_citations_are_numbered_and_lead_to_their_source() -> None:
     shown = markdown(_document((Section(id="a", heading="A"),), _completed("a", text, quote)))
     assert "Work [1] and pray [1]." in shown
     assert "1. The | Rule, passage 2: “ora et labora” (not found in source)" in shown
+
+
+def test_a_source_with_pages_is_cited_by_page() -> None:
+    text = 'Work [[s1:2 "ora et labora"]].'
+    shown = markdown(_document((Section(id="a", heading="A"),), _completed("a", text)), {("s1", 2): 17})
+    assert "1. The | Rule, page 17: “ora et labora”" in shown
+
+
+def test_a_marker_that_is_still_being_written_is_not_shown() -> None:
+    writing = Cell(
+        id="a",
+        state=Writing(attempt=1001001, since_ms=1, model="m/a"),
+        ink=Ink(attempt=1001001, text='Work [[s1:2 "or'),
+    )
+    shown = markdown(_document((Section(id="a", heading="A"),), writing))
+    assert "Work\n\n*Not finished.*" in shown
 
 
 def test_what_is_not_there_says_so() -> None:
