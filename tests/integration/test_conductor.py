@@ -8,11 +8,10 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from nats.errors import Error as NatsError
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import ConsumerConfig
 
 from schemas import commands, jobs, streams, subjects
@@ -94,7 +93,7 @@ class Writer:
         while True:
             try:
                 messages = await pull.fetch(100, timeout=1)
-            except (NatsTimeoutError, NatsError):
+            except (TimeoutError, NatsError):  # nats-py raises both kinds of TimeoutError here.
                 continue
             for message in messages:
                 job = jobs.decode(message.data)
@@ -148,6 +147,8 @@ async def _writing(bus: Bus) -> AsyncGenerator[Writer]:
         yield writer
     finally:
         task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 @asynccontextmanager
@@ -333,7 +334,7 @@ async def test_documents_are_completed_although_the_bus_is_killed_under_them(
         writer.may_finish.set()
         document = await until(_is_done)
         assert all(document.cells[cell].completed for cell in CELLS)
-        assert set(writer.jobs.values()) == {1}
+        assert {job for _, _, job in writer.jobs} == {1}
     assert (await here.js.stream_info(subjects.INK)).config.name == subjects.INK
 
 
