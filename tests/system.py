@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
@@ -23,6 +23,9 @@ from schemas.events import TextAppended, decode_event
 from schemas.fold import fold, fold_ink
 
 READY_S = 90.0
+SAID_S = 30.0
+END_S = 15.0
+POLL_S = 0.1
 OK = 200
 CREATED = 201
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -31,9 +34,62 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 class System:
     """A running `scriptorium up`: the gateway's address, the simulator's, and the processes behind them."""
 
-    def __init__(self, process: subprocess.Popen[bytes], lines: list[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.lines = lines
+        self.lines: list[str] = []
+        """All that it said."""
+        self._said = threading.Condition()
+        # It is read to its end: a pipe that nobody empties stops whoever writes into it.
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                self._hear(line.rstrip("\n"))
+        self._hear(None)
+
+    def _hear(self, line: str | None) -> None:
+        with self._said:
+            self.lines += [] if line is None else [line]
+            self._said.notify_all()
+
+    @property
+    def _over(self) -> bool:
+        return not self._reader.is_alive() or self.process.poll() is not None
+
+    def until_said(self, *wanted: str, after: int = 0, seconds: float = SAID_S) -> None:
+        """Wait until each of these stands in a line from number `after` on."""
+
+        def is_said() -> bool:
+            return all(any(words in line for line in self.lines[after:]) for words in wanted)
+
+        with self._said:
+            assert self._said.wait_for(is_said, seconds), f"{wanted} not in: {self.lines[after:]}"
+
+    def until_ready(self) -> None:
+        """Wait until a document could be written."""
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline and not self._over:
+            with contextlib.suppress(httpx2.HTTPError, AssertionError):
+                if httpx2.get(f"{self.gateway}/readyz", timeout=5, trust_env=False).status_code == OK:
+                    return
+            with self._said:
+                self._said.wait(POLL_S)
+        raise AssertionError("scriptorium up did not come up:\n" + "\n".join(self.lines))
+
+    def end(self) -> None:
+        """Ctrl-C, and wait until it is gone."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        finally:
+            self._reader.join(END_S)
 
     def _address(self, word: str) -> str:
         for line in reversed(self.lines):
@@ -88,38 +144,15 @@ def running(data: Path, *arguments: str, environment: dict[str, str] | None = No
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
     )
-    system = System(process, [])
+    system = System(process)
     try:
-        _read_until_ready(system)
+        system.until_ready()
         yield system
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.communicate(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise
-
-
-def _read_until_ready(system: System) -> None:
-    assert system.process.stdout is not None
-    deadline = time.monotonic() + READY_S
-    buffer = ""
-    stream = system.process.stdout
-    while time.monotonic() < deadline:
-        if select.select([stream], [], [], 0.5)[0]:
-            buffer += os.read(stream.fileno(), 65_536).decode()
-        *whole, buffer = buffer.split("\n")
-        system.lines += whole
-        with contextlib.suppress(httpx2.HTTPError, AssertionError):
-            if httpx2.get(f"{system.gateway}/readyz", timeout=5, trust_env=False).status_code == OK:
-                return
-        if system.process.poll() is not None:
-            break
-    raise AssertionError("scriptorium up did not come up:\n" + "\n".join(system.lines))
+        system.end()
 
 
 class Viewer:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import resource
 import signal
 import sys
+from functools import partial
 
 from services.ingester.limits import EXTRACT_BYTES_MAX, EXTRACT_S
 from services.ingester.reading import (
@@ -23,11 +25,12 @@ from services.ingester.reading import (
     encode_outcome,
     read,
 )
+from services.shared.lineage import die_with
 
 log = logging.getLogger(__name__)
 
 END_MARGIN_S = 5
-"""By which the process ends itself later than it would be ended: for the case that nobody is left to do it."""
+"""By which the process ends itself later than it would be ended, should it outlive the service after all."""
 COMPLAINT_CHARACTERS = 500
 
 
@@ -41,6 +44,7 @@ async def read_apart(given: Given, limit_s: float = EXTRACT_S) -> Outcome:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the service, which then decides.
+        preexec_fn=partial(die_with, os.getpid()),
     )
     try:
         async with asyncio.timeout(limit_s):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 from services.ingester.apart import read_apart
@@ -14,13 +17,24 @@ from tests.unit.pdfs import pdf
 GIVEN = Given(source="s1", name="a.pdf", media_type="application/pdf", data=pdf([["Words of a page."]]))
 
 
-def children() -> set[int]:
-    return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+SERVICE = """
+import asyncio, sys
+from services.ingester.apart import read_apart
+from tests.integration.test_reading_apart import GIVEN
+
+sys.executable = sys.argv[1]
+asyncio.run(read_apart(GIVEN))
+"""
 
 
-async def child_since(before: set[int]) -> int:
+def children(parent: int | str = "self") -> set[int]:
+    tasks = Path(f"/proc/{parent}/task").iterdir()
+    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+
+
+async def child_since(before: set[int], parent: int | str = "self") -> int:
     async with asyncio.timeout(5):
-        while not (started := children() - before):  # noqa: ASYNC110 -- the kernel tells nobody
+        while not (started := children(parent) - before):  # noqa: ASYNC110 -- the kernel tells nobody
             await asyncio.sleep(0)
     return started.pop()
 
@@ -55,3 +69,16 @@ async def test_a_reader_that_is_not_wanted_any_more_is_ended() -> None:
     await asyncio.wait([reading])
     assert reading.cancelled()
     assert child not in children()
+
+
+async def test_a_reader_ends_with_a_service_that_was_killed(tmp_path: Path) -> None:
+    endless = tmp_path / "parser"
+    endless.write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
+    endless.chmod(0o700)
+    service = subprocess.Popen([sys.executable, "-c", SERVICE, str(endless)])  # noqa: ASYNC220, S603 -- our own program
+    child = await child_since(set(), service.pid)
+    end = os.pidfd_open(child)
+    service.kill()
+    service.wait()
+    assert select.select([end], [], [], 5)[0], "it outlived the service"
+    os.close(end)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from tests.system import System, running
 
 SERVICES = ("simulator", "conductor", "ingester", "planner", "writer", "gateway", "nats-server")
 END_S = 5.0
-SAID_S = 30.0
 STAT = re.compile(r"^\d+ \(.*\) (\S) (\d+) ", re.DOTALL)
 
 
@@ -65,16 +63,6 @@ def _gone_within(pids: set[int], seconds: float) -> bool:
     return False
 
 
-def _says(system: System, *wanted: str) -> None:
-    """Read on until all of this was said."""
-    assert system.process.stdout is not None
-    stream, said = system.process.stdout.fileno(), ""
-    deadline = time.monotonic() + SAID_S
-    while not all(words in said for words in wanted):
-        assert select.select([stream], [], [], max(deadline - time.monotonic(), 0))[0], said
-        said += os.read(stream, 65_536).decode()
-
-
 def _up(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "services.cli", "up", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 -- our own program
@@ -109,9 +97,9 @@ def test_no_password_is_written_down(system: System, data: Path) -> None:
 
 
 def test_a_writer_that_is_killed_is_started_again(system: System) -> None:
-    before = set(system.pids("writer"))
+    before, said = set(system.pids("writer")), len(system.lines)
     killed = system.kill("writer")
-    _says(system, "died (signal 9)", "writer ready")
+    system.until_said("died (signal 9)", "writer ready", after=said)
     after = set(system.pids("writer"))
     assert killed not in after
     assert len(after) == 2
@@ -158,9 +146,7 @@ def test_a_signal_ends_all_and_leaves_no_process(number: signal.Signals, tmp_pat
         family = _family(system.process.pid)
         assert len(family) > len(SERVICES)
         system.process.send_signal(number)
-        # It tells us on its pipe, which nobody reads any more once it is full.
-        system.process.communicate(timeout=END_S)
-        assert system.process.returncode == 0
+        assert system.process.wait(END_S) == 0
         assert _gone_within(family, 0.5)
 
 
