@@ -226,6 +226,8 @@ export const page = {
   showOutline: 'Show or hide the outline',
   showEvidence: 'Show or hide the evidence',
   skip: 'Skip to the document',
+  partMissing: 'This part of the page could not be loaded.',
+  reload: 'Reload',
 };
 
 export const evidence = {

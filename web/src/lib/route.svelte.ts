@@ -1,4 +1,4 @@
-/** Where the page is: `/` or `/d/<id>`. Going from one to the other loads nothing. */
+/** Where the page is. Going from one screen to another loads no page anew; `screens.ts` says which paths there are. */
 
 class Route {
   path = $state(location.pathname);
@@ -12,9 +12,4 @@ export function go(path: string): void {
   history.pushState(null, '', path);
   route.path = path;
   scrollTo(0, 0);
-}
-
-/** The document's id in a path; null on every other page. */
-export function documentIn(path: string): string | null {
-  return /^\/d\/([0-9a-f]{32})\/?$/.exec(path)?.[1] ?? null;
 }

@@ -1,0 +1,26 @@
+/** Which screen a path shows. Each is a chunk of its own: whoever reads a document loads nothing of the others. */
+
+import type { Loader } from './lazy';
+
+const ID = '([0-9a-f]{32})';
+
+export interface Screen {
+  /** Another key is another screen; the same one stays as it is. */
+  key: string;
+  load: Loader;
+  props: Record<string, unknown>;
+}
+
+const SCREENS: readonly (readonly [RegExp, Loader])[] = [
+  [new RegExp(`^/d/${ID}/?$`), () => import('../components/DocumentPage.svelte')],
+];
+
+const firstRun: Loader = () => import('../components/FirstRun.svelte');
+
+export function screenOf(path: string): Screen {
+  for (const [pattern, load] of SCREENS) {
+    const found = pattern.exec(path);
+    if (found !== null) return { key: path, load, props: { documentId: found[1] ?? '' } };
+  }
+  return { key: '/', load: firstRun, props: {} };
+}
