@@ -53,8 +53,8 @@ check: setup  ## Format, lint, types, architecture, drift of generated files
 	$(BIN)/python -m schemas.vectors.record --check
 	$(NPM) run --silent check
 
-bench: setup  ## What a token costs our model client, against openai-python in the same run
-	$(BIN)/python -m bench.model_client $(ARGS)
+bench: setup  ## How fast, how many, against whom: tables with medians and ratios; ARGS="main_job …" runs some alone
+	$(BIN)/python -m bench $(ARGS)
 
 vectors: setup  ## Record the fold's vectors anew
 	$(BIN)/python -m schemas.vectors.record

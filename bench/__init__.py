@@ -1,0 +1,1 @@
+"""How fast, how many, against whom. Prints tables; asserts nothing. See docs/benchmarks.md."""

@@ -1,0 +1,32 @@
+"""Run the benches that are named, or all: `python -m bench [NAME …]`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+
+from bench import main_job, model_client
+
+BENCHES: dict[str, Callable[[], None]] = {
+    "model_client": model_client.main,
+    "main_job": main_job.main,
+}
+
+
+def main(names: list[str]) -> int:
+    """2 where a name is none."""
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        print(f"There is no bench {unknown[0]!r}. There are: {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load before {load}", flush=True)
+    for name in names or BENCHES:
+        BENCHES[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
