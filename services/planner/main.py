@@ -17,8 +17,8 @@ from services.planner.outline import OutlineWork, messages
 from services.shared.attempt.blocks import Sources
 from services.shared.attempt.look import Ask
 from services.shared.attempt.models import Models, chain_of, registry_of
+from services.shared.attempt.plan import Release
 from services.shared.attempt.runner import Prepared, Runner
-from services.shared.attempt.states import Release
 from services.shared.bus import connect
 from services.shared.provision import provisioned
 from services.shared.settings import Settings

@@ -13,7 +13,7 @@ from schemas.outline import check_outline
 from schemas.passages import Passages
 from schemas.values import TITLE_CHARACTERS_MAX, Section
 from services.shared.attempt.blocks import block, passage_block
-from services.shared.attempt.states import Conclude
+from services.shared.attempt.effects import Conclude
 from services.shared.models.requests import Message, ResponseSchema
 from services.shared.retrieval import Chosen
 

@@ -13,8 +13,8 @@ from schemas.citations import QUOTE_CHARACTERS_MAX, PassageText, cited
 from schemas.events import CellCompleted
 from schemas.passages import Passages
 from schemas.values import Column
+from services.shared.attempt.effects import Conclude
 from services.shared.attempt.look import Ask
-from services.shared.attempt.states import Conclude
 from services.shared.models.requests import Message, ResponseSchema
 
 ANSWER_CHARACTERS_MAX = 4_000

@@ -18,41 +18,39 @@ from schemas.events import (
 )
 from schemas.values import ErrorKind
 from services.shared.attempt.core import step
-from services.shared.attempt.errors import ERRORS
-from services.shared.attempt.repetition import repeats
-from services.shared.attempt.states import (
+from services.shared.attempt.effects import (
     Admit,
-    Admitted,
     Append,
-    AttemptEvent,
-    AttemptState,
-    Begin,
-    CallClosed,
-    Calling,
     Claim,
-    Claimed,
     CloseCall,
     Conclude,
-    Counted,
-    DeadlinePassed,
     Effect,
-    Ended,
-    Fresh,
-    HedgeDue,
     Ink,
     LetGo,
-    Over,
-    Plan,
-    Refused,
-    RetryDue,
     StartCall,
-    StopAsked,
-    TextArrived,
-    Troubled,
-    Usage,
     WaitUntil,
     Withdraw,
 )
+from services.shared.attempt.errors import ERRORS
+from services.shared.attempt.events import (
+    Admitted,
+    AttemptEvent,
+    Begin,
+    CallClosed,
+    Claimed,
+    Counted,
+    DeadlinePassed,
+    Ended,
+    HedgeDue,
+    Refused,
+    RetryDue,
+    StopAsked,
+    TextArrived,
+    Troubled,
+)
+from services.shared.attempt.plan import Plan, Usage
+from services.shared.attempt.repetition import repeats
+from services.shared.attempt.states import AttemptState, Calling, Fresh, Over
 from services.shared.models.registry import Price
 
 DEADLINE_MS = 100_000

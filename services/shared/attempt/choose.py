@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.shared.attempt.errors import ERRORS
-from services.shared.attempt.states import Plan, Repair, Tries, Troubled
+from services.shared.attempt.events import Troubled
+from services.shared.attempt.plan import Plan, Repair, Tries
 
 TRIES_OF_ONE_MODEL = 2
 BACKOFF_MS = 500

@@ -10,7 +10,8 @@ from schemas.attempts import job_of
 from schemas.document import Cell, Document, Paused, Queued, Retrying, Running, Writing
 from schemas.events import PLAN_CELL, AttemptStarted
 from schemas.jobs import PlanOutline, WriteCell
-from services.shared.attempt.states import Release, StopAsked
+from services.shared.attempt.events import StopAsked
+from services.shared.attempt.plan import Release
 
 Verdict = Literal["go", "behind"] | Release
 """`behind`: the fold has not come to this job yet. A Release: not wanted, and what becomes of the job."""

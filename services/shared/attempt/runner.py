@@ -13,12 +13,13 @@ from schemas.attempts import TRIES_MAX, attempt_number
 from schemas.document import Document
 from schemas.events import CellFailed
 from schemas.values import ErrorKind
+from services.shared.attempt.asking import Work
 from services.shared.attempt.documents import Documents, Followed
 from services.shared.attempt.errors import ERRORS
 from services.shared.attempt.look import Ask, Verdict, look
 from services.shared.attempt.models import Models
-from services.shared.attempt.session import Session, Work
-from services.shared.attempt.states import Plan, Release
+from services.shared.attempt.plan import Plan, Release
+from services.shared.attempt.session import Session
 from services.shared.attempt.tally import CHARACTERS_PER_TOKEN_MIN
 from services.shared.bus import Bus
 from services.shared.clock import monotonic_ms, now_ms

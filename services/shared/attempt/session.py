@@ -3,79 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Protocol
 
-from schemas import subjects
-from schemas.events import AnyFact, AttemptStarted, CallReserved, TextAppended
-from schemas.events import encode as encode_event
+from schemas.events import AnyFact, TextAppended
+from services.shared.attempt.asking import Asking, Work
+from services.shared.attempt.claims import Claims
 from services.shared.attempt.core import step
 from services.shared.attempt.documents import Followed
-from services.shared.attempt.look import Ask, is_mine, look, may_hedge, unwanted
-from services.shared.attempt.models import Models, Place
-from services.shared.attempt.states import (
+from services.shared.attempt.effects import (
     Admit,
-    Admitted,
     Append,
-    AttemptEvent,
-    AttemptState,
-    Begin,
-    CallClosed,
-    Calling,
     Claim,
-    Claimed,
     CloseCall,
     Conclude,
-    Counted,
-    DeadlinePassed,
     Effect,
-    Ended,
-    Fresh,
     Ink,
     LetGo,
-    Plan,
-    Refused,
-    Release,
-    RetryDue,
     StartCall,
-    StopAsked,
-    TextArrived,
-    Troubled,
-    Usage,
     WaitUntil,
     Withdraw,
 )
+from services.shared.attempt.events import Admitted, AttemptEvent, Begin, DeadlinePassed, RetryDue, StopAsked
+from services.shared.attempt.look import Ask, unwanted
+from services.shared.attempt.models import Models, Place
+from services.shared.attempt.plan import Plan, Release
+from services.shared.attempt.states import AttemptState, Calling, Fresh
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
-from services.shared.log import BusUnavailableError, ConflictError, append
-from services.shared.models import client
-from services.shared.models.events import Finished, Text, Thinking, Trouble
-from services.shared.models.events import Usage as ClientUsage
-from services.shared.models.registry import UnknownModelError
-from services.shared.models.requests import CallIds, ChatRequest, Message, ResponseSchema
-
-log = logging.getLogger(__name__)
 
 STOPPING_S_MAX = 2.0
 """For receipts, when the process has been told to end."""
-
-
-class Work(Protocol):
-    """What one job asks of a model, and what its answer amounts to."""
-
-    messages: tuple[Message, ...]
-    response_schema: ResponseSchema | None
-
-    def problem(self, text: str) -> str | None:
-        """Why this answer cannot be taken; None: it can."""
-        ...
-
-    def fact(self, done: Conclude) -> AnyFact:
-        """What the answer means for the document."""
-        ...
 
 
 class Session:
@@ -83,15 +41,15 @@ class Session:
 
     def __init__(self, bus: Bus, models: Models, followed: Followed, ask: Ask, plan: Plan, work: Work) -> None:  # noqa: PLR0913, PLR0917 -- wiring
         self.state: AttemptState = Fresh()
-        self._bus = bus
         self._models = models
         self._followed = followed
         self._ask = ask
         self._plan = plan
         self._work = work
+        self._claims = Claims(bus, followed, ask)
+        self._asking = Asking(models, ask, plan, work, self.feed, self._text, self._publish)
         self._effects: asyncio.Queue[Effect | BaseException] = asyncio.Queue()
         self._inks: deque[TextAppended] = deque()
-        self._calls: dict[int, client.Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._admission: asyncio.Task[None] | None = None
         self._places: list[Place] = []
@@ -105,8 +63,7 @@ class Session:
         for effect in effects:
             match effect:
                 case CloseCall(call=number):
-                    if number in self._calls:
-                        self._calls[number].close(type(event).__name__)
+                    self._asking.close(number, type(event).__name__)
                 case StartCall():
                     self._begin(self._call(effect))
                 case Admit(model=model):
@@ -138,7 +95,9 @@ class Session:
         """The bus was away and may have lost what was on its way: the whole text of the running attempt, once more."""
         state = self.state
         if isinstance(state, Calling) and state.text and self._plan.structured is None:
-            await self._publish(TextAppended(cell=self._ask.cell, attempt=state.attempt, offset=0, text=state.text))
+            await self._claims.publish(
+                TextAppended(cell=self._ask.cell, attempt=state.attempt, offset=0, text=state.text)
+            )
 
     # -- Out: what is to be done ---------------------------------------------------------------------------------------
 
@@ -160,8 +119,7 @@ class Session:
             forget()
             for timer in self._timers:
                 timer.cancel()
-            for call in self._calls.values():
-                call.close("left")
+            self._asking.close_all("left")
             for task in tuple(self._tasks):
                 task.cancel()
             for place in self._places:
@@ -172,11 +130,11 @@ class Session:
             effect = await self._effects.get()
             match effect:
                 case Claim(fact=fact):
-                    await self._claim(fact)
+                    self.feed(await self._claims.claim(fact))
                 case Append(fact=fact):
-                    await self._append(fact)
+                    await self._claims.append(fact)
                 case Conclude():
-                    await self._append(self._work.fact(effect))
+                    await self._claims.append(self._work.fact(effect))
                 case LetGo(how=how):
                     return how
                 case BaseException():
@@ -204,125 +162,16 @@ class Session:
         self._places.append(await self._models.admit(model))
         self.feed(Admitted(at_ms=now_ms()))
 
-    async def _claim(self, fact: AttemptStarted | CallReserved) -> None:
-        """Append it where the log ends, if what the log says up to there still wants it."""
-        followed, ask = self._followed, self._ask
-        async with followed.turn:
-            while True:
-                document = followed.document
-                if isinstance(fact, AttemptStarted) and is_mine(document, fact):
-                    self.feed(Claimed(at_ms=now_ms()))
-                    return
-                if isinstance(fact, AttemptStarted):
-                    verdict = look(document, ask, fact.attempt)
-                else:
-                    verdict = "go" if may_hedge(document, ask, fact.attempt) else "ack"
-                if document is None or verdict != "go":
-                    self.feed(Refused(at_ms=now_ms(), release="leave" if verdict == "leave" else "ack"))
-                    return
-                try:
-                    followed.own = await append(
-                        self._bus, ask.document, fact, expected=max(document.sequence, followed.own)
-                    )
-                except ConflictError as conflict:
-                    followed.own = 0
-                    await followed.tail.reached(conflict.last)
-                except BusUnavailableError as error:
-                    log.warning("claiming %s again: %s", ask.cell, error)
-                else:
-                    self.feed(Claimed(at_ms=now_ms()))
-                    return
-
-    async def _append(self, fact: AnyFact) -> None:
-        while True:
-            try:
-                await append(self._bus, self._ask.document, fact)
-            except BusUnavailableError as error:
-                # What a call came to must not be lost: it is said as soon as the bus is back.
-                log.warning("appending again: %s", error)
-            else:
-                return
-
-    async def _publish(self, ink: TextAppended) -> None:
-        if self._bus.lost_at_ms is None:  # Else it comes with `ink_again`.
-            await self._bus.client.publish(subjects.ink(self._ask.document), encode_event(ink))
-
-    # -- A call --------------------------------------------------------------------------------------------------------
-
     async def _call(self, start: StartCall) -> None:
-        number = start.call
-        messages = self._work.messages
-        if start.repair is not None:
-            messages = repaired(messages, start.repair.answer, start.repair.problem)
-        request = ChatRequest(
-            model="",
-            messages=messages,
-            max_tokens=self._plan.tokens_out_max,
-            response_schema=self._work.response_schema,
-            ids=CallIds(self._ask.document, self._ask.cell, start.attempt, number),
-        )
         try:
-            call = self._models.call(start.model, request, self._plan.deadline_ms - now_ms())
-        except UnknownModelError as error:
-            self._trouble(number, Trouble("no_model", str(error)))
-            self._leave_place()
-            return
-        self._calls[number] = call
-        try:
-            async with call:
-                await self._listen(number, call)
+            await self._asking.run(start)
         finally:
-            del self._calls[number]
-            self._leave_place()
-        # Says nothing new of a call that came to its end by itself.
-        self.feed(CallClosed(at_ms=call.closed_at_ms or now_ms(), call=number))
+            if self._places:
+                self._places.pop().leave()
 
-    async def _listen(self, number: int, call: client.Call) -> None:
-        async for event in call:
-            match event:
-                case Text(text=text):
-                    self.feed(TextArrived(at_ms=now_ms(), call=number, text=text))
-                    while self._inks:
-                        await self._publish(self._inks.popleft())
-                case ClientUsage(tokens_in=tokens_in, tokens_out=tokens_out):
-                    self.feed(Counted(call=number, usage=Usage(tokens_in, tokens_out)))
-                case Finished(reason=reason):
-                    state = self.state
-                    text = state.text if isinstance(state, Calling) else ""
-                    problem = self._work.problem(text) if reason in {"stop", "length"} else None
-                    self.feed(
-                        Ended(
-                            at_ms=now_ms(),
-                            call=number,
-                            reason=reason,
-                            problem=problem,
-                            jitter=random.random(),  # noqa: S311 -- spreads retries, keeps no secret
-                        )
-                    )
-                case Trouble():
-                    self._trouble(number, event)
-                case Thinking():
-                    pass
+    def _text(self) -> str:
+        return self.state.text if isinstance(self.state, Calling) else ""
 
-    def _trouble(self, number: int, trouble: Trouble) -> None:
-        self.feed(
-            Troubled(
-                at_ms=now_ms(),
-                call=number,
-                kind=trouble.kind,
-                message=trouble.message,
-                retry_after_ms=trouble.retry_after_ms,
-                jitter=random.random(),  # noqa: S311 -- likewise
-            )
-        )
-
-    def _leave_place(self) -> None:
-        if self._places:
-            self._places.pop().leave()
-
-
-def repaired(messages: tuple[Message, ...], answer: str, problem: str) -> tuple[Message, ...]:
-    """The prompt of the one repair round: what was answered, and what is wrong with it."""
-    said = (Message("assistant", answer),) if answer.strip() else ()
-    ask = Message("user", f"That answer cannot be used: {problem}\nAnswer again, in the form that was asked for.")
-    return (*messages, *said, ask)
+    async def _publish(self) -> None:
+        while self._inks:
+            await self._claims.publish(self._inks.popleft())

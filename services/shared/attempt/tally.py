@@ -6,7 +6,7 @@ from typing import Final
 
 from schemas.events import CallSettled
 from schemas.values import CallOutcome, ErrorKind
-from services.shared.attempt.states import Call, Plan
+from services.shared.attempt.plan import Call, Plan
 from services.shared.models.registry import TOKENS_PER_PRICE, Price
 
 CHARACTERS_PER_TOKEN = 4

@@ -1,0 +1,127 @@
+"""What can happen to a delivery. Pure; all times are milliseconds of the Unix epoch and come from outside."""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.values import CancelReason, ErrorKind
+from services.shared.attempt.plan import Release, Usage
+from services.shared.models.events import FinishReason
+
+
+class Begin(msgspec.Struct, frozen=True, kw_only=True):
+    """The job is wanted and its prompt is made."""
+
+    at_ms: int
+    avoid: frozenset[str] = frozenset()
+    """Models that are known not to answer just now."""
+
+
+class Admitted(msgspec.Struct, frozen=True, kw_only=True):
+    """There is a place at the provider."""
+
+    at_ms: int
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """The log has the fact that `Claim` carried."""
+
+    at_ms: int
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """The log does not want that attempt."""
+
+    at_ms: int
+    release: Release
+
+
+class TextArrived(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The model wrote on."""
+
+    at_ms: int
+    call: int
+    text: str
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider's count of a call."""
+
+    call: int
+    usage: Usage
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """The model said that this is its end. `problem`: the answer has not the form that was asked for."""
+
+    at_ms: int
+    call: int
+    reason: FinishReason
+    problem: str | None = None
+    jitter: float = 0.5
+    avoid: frozenset[str] = frozenset()
+
+
+class Troubled(msgspec.Struct, frozen=True, kw_only=True):
+    """A call failed. `jitter` is a random number from 0 to 1."""
+
+    at_ms: int
+    call: int
+    kind: ErrorKind
+    message: str
+    retry_after_ms: int | None = None
+    jitter: float = 0.5
+    avoid: frozenset[str] = frozenset()
+
+
+class CallClosed(msgspec.Struct, frozen=True, kw_only=True):
+    """The socket of a call that was told to close is closed."""
+
+    at_ms: int
+    call: int
+
+
+class RetryDue(msgspec.Struct, frozen=True, kw_only=True):
+    """`WaitUntil` is over."""
+
+    at_ms: int
+
+
+class HedgeDue(msgspec.Struct, frozen=True, kw_only=True):
+    """The first token is later than the model's own p95, and there is a place for a second call to `model`."""
+
+    at_ms: int
+    model: str
+
+
+class StopAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """Close at once."""
+
+    at_ms: int
+    reason: CancelReason
+    asked_at_ms: int
+    outranked: bool = False
+    """The same job is in other hands: it is theirs to acknowledge."""
+
+
+class DeadlinePassed(msgspec.Struct, frozen=True, kw_only=True):
+    """There is no time left."""
+
+    at_ms: int
+
+
+AttemptEvent = (
+    Begin
+    | Admitted
+    | Claimed
+    | Refused
+    | TextArrived
+    | Counted
+    | Ended
+    | Troubled
+    | CallClosed
+    | RetryDue
+    | HedgeDue
+    | StopAsked
+    | DeadlinePassed
+)
