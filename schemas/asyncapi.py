@@ -12,6 +12,7 @@ from schemas.document import Document
 from schemas.events import AnyFact, TextAppended
 from schemas.jobs import AnyJob
 from schemas.requests import CaughtUp
+from schemas.samples import AnyHold, AnySample
 
 REF = "#/components/schemas/{name}"
 SNAPSHOT = "snapshot"
@@ -26,6 +27,7 @@ def json_schemas(*types: Any) -> dict[str, Any]:  # noqa: ANN401 -- any Struct
 def asyncapi(version: str) -> dict[str, Any]:
     """Channels, messages, and who sends what."""
     facts, wishes, work = get_args(AnyFact), get_args(AnyCommand), get_args(AnyJob)
+    holds, samples = get_args(AnyHold), (AnySample,)
     channels = {
         "facts": _channel(subjects.facts("{document}"), facts, "A document's log: what happened, in order, for ever."),
         "ink": _channel(
@@ -40,6 +42,12 @@ def asyncapi(version: str) -> dict[str, Any]:
         "commands": _channel(subjects.command("{document}"), wishes, "Wishes, which may be refused."),
         "jobs": _channel(
             subjects.job("{lane}", "{kind}", "{document}", "{cell}"), work, "Work, for whoever takes it first."
+        ),
+        "samples": _channel(
+            subjects.metrics("{service}"), samples, "How a service is doing, once a second; may be lost."
+        ),
+        "modelHolds": _channel(
+            subjects.MODEL_HOLDS, holds, "Which models are held, from those who ask them to each other; may be lost."
         ),
         "events": _events(facts),
     }
@@ -60,14 +68,19 @@ def asyncapi(version: str) -> dict[str, Any]:
             **_operation("followInk", "receive", "liveInk", channels),
             **_operation("utterCommands", "send", "commands", channels),
             **_operation("takeJobs", "receive", "jobs", channels),
+            **_operation("sample", "send", "samples", channels),
+            **_operation("tellHolds", "send", "modelHolds", channels),
             **_operation("watchDocument", "receive", "events", channels),
         },
         "components": {
             "messages": {
-                **{type_.__name__: _message(type_) for type_ in (*facts, TextAppended, *wishes, *work, CaughtUp)},
+                **{
+                    type_.__name__: _message(type_)
+                    for type_ in (*facts, TextAppended, *wishes, *work, *holds, *samples, CaughtUp)
+                },
                 SNAPSHOT: _message(Document, SNAPSHOT),
             },
-            "schemas": json_schemas(AnyFact, TextAppended, AnyCommand, AnyJob, Document, CaughtUp),
+            "schemas": json_schemas(AnyFact, TextAppended, AnyCommand, AnyJob, Document, CaughtUp, AnyHold, AnySample),
         },
     }
 

@@ -36,6 +36,8 @@ SIMULATOR_CONTROL = "control.simulator"
 """Dials for the simulator, live (core NATS, request and reply)."""
 METRICS = "metrics.*"
 """Samples for the control room (core NATS, may be lost)."""
+MODEL_HOLDS = "models.holds"
+"""Which models are held, told by those who ask them to each other (core NATS, may be lost)."""
 
 
 _JS = "$JS.API"
@@ -195,13 +197,22 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
         *_consume(FACTS, COMMANDS),
         *_bucket_read(VIEWERS, DOCUMENTS, SNAPSHOTS),
     ),
-    "planner": ("doc.*", "dead.>", "metrics.planner", *_stream_read(FACTS), *_consume(JOBS), *_objects_read()),
+    "planner": (
+        "doc.*",
+        "dead.>",
+        "metrics.planner",
+        MODEL_HOLDS,
+        *_stream_read(FACTS),
+        *_consume(JOBS),
+        *_objects_read(),
+    ),
     "ingester": ("doc.*", "dead.>", "metrics.ingester", *_stream_read(FACTS), *_consume(JOBS), *_objects_write()),
     "writer": (
         "doc.*",
         "ink.*",
         "dead.>",
         "metrics.writer",
+        MODEL_HOLDS,
         kv(CACHE),
         *_stream_read(FACTS, INK),
         *_bucket_read(CACHE),
@@ -216,9 +227,9 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
 SUBSCRIBE: dict[ServiceName, tuple[str, ...]] = {
     "gateway": (live_facts(), live_ink(), "metrics.>"),
     "conductor": (live_facts(), live_viewers()),
-    "planner": (live_facts(),),
+    "planner": (live_facts(), MODEL_HOLDS),
     "ingester": (live_facts(),),
-    "writer": (live_facts(), "metrics.writer"),
+    "writer": (live_facts(), MODEL_HOLDS),
     "simulator": (SIMULATOR_CONTROL,),
     "operator": (">",),
 }

@@ -63,7 +63,9 @@ IMPURE: Final = frozenset(
 # A generator with a seed of its own is a function; a lock around a cache changes no answer.
 ALLOWED: Final = frozenset({"random.Random", "threading.Lock", "threading"})
 IMPURE_CALLS: Final = frozenset({"open", "print", "input", "exec", "eval"})
-SUBJECT: Final = re.compile(r"(?:live|doc|ink|command|job|dead|metrics|control)\.[{*>a-z]|\$(?:KV|JS|O|SYS)\.|_INBOX")
+SUBJECT: Final = re.compile(
+    r"(?:live|doc|ink|command|job|dead|metrics|models|control)\.[{*>a-z]|\$(?:KV|JS|O|SYS)\.|_INBOX"
+)
 
 
 def _named(file: Path) -> str:
