@@ -47,6 +47,9 @@ class Writing(State, frozen=True, kw_only=True, tag=True):
     model: str
     writer: str = ""
     fell_back_from: str = ""
+    """The model that would be asked, were it well; empty: `model` itself."""
+    tries_max: int = 0
+    """This is try `attempt % 1_000` of so many; 0: nobody said."""
 
 
 class Retrying(State, frozen=True, kw_only=True, tag=True):
@@ -59,6 +62,7 @@ class Retrying(State, frozen=True, kw_only=True, tag=True):
     retry_at_ms: int
     model: str = ""
     next_model: str = ""
+    tries_max: int = 0
 
 
 class Completed(State, frozen=True, kw_only=True, tag=True):
@@ -112,6 +116,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     input_digest: str
     output_digest: str
     model: str = ""
+    fell_back_from: str = ""
     citations: tuple[Citation, ...] = ()
     cut: ErrorKind | None = None
     cached: bool = False

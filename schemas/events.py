@@ -131,6 +131,10 @@ class AttemptStarted(Fact, frozen=True, kw_only=True, tag=True):
     tokens_in_max: int = 0
     tokens_out_max: int = 0
     cost_max: float = 0.0
+    fell_back_from: str = ""
+    """The model that would be asked, were it well; empty: this one."""
+    tries_max: int = 0
+    """This is try `attempt % 1_000` of so many; 0: nobody said."""
 
 
 class CallReserved(Fact, frozen=True, kw_only=True, tag=True):
@@ -196,6 +200,8 @@ class CellCompleted(Fact, frozen=True, kw_only=True, tag=True):
     text: str
     output_digest: str
     model: str = ""
+    fell_back_from: str = ""
+    """As in `AttemptStarted`; also where a hedge to another model spoke first."""
     citations: tuple[Citation, ...] = ()
     cut: ErrorKind | None = None
     """Why the text ends early, where it does: it would not halt by itself."""

@@ -279,15 +279,13 @@ def _started(cell: Cell, fact: AttemptStarted) -> Cell:
         return cell
     if isinstance(cell.state, Waiting | Cancelled | Failed):
         return cell  # Stopped in the same moment: its writer reads the stop and closes.
-    fell_back_from = cell.state.fell_back_from if isinstance(cell.state, Writing) else ""
-    if isinstance(cell.state, Retrying) and cell.state.model != fact.model:
-        fell_back_from = cell.state.model
     state = Writing(
         attempt=fact.attempt,
         since_ms=fact.at_ms,
         model=fact.model,
         writer=fact.writer,
-        fell_back_from=fell_back_from,
+        fell_back_from=fact.fell_back_from,
+        tries_max=fact.tries_max,
     )
     ink = cell.ink
     if ink is None or ink.attempt < fact.attempt:
@@ -308,6 +306,7 @@ def _attempt_failed(cell: Cell, fact: AttemptFailed) -> Cell:
         retry_at_ms=fact.retry_at_ms,
         model=fact.model,
         next_model=fact.next_model,
+        tries_max=cell.state.tries_max,
     )
     return replace(cell, state=state)
 
@@ -336,6 +335,7 @@ def _completed(cell: Cell, fact: CellCompleted) -> Cell:
         input_digest=cell.input_digest,
         output_digest=fact.output_digest,
         model=fact.model,
+        fell_back_from=fact.fell_back_from,
         citations=fact.citations,
         cut=fact.cut,
         cached=fact.cached,

@@ -77,7 +77,15 @@ def _queued(cell: str, job: int = 1, revision: int = 1) -> CellQueued:
 
 def _started(cell: str, attempt: int, model: str = "simulator/scribe") -> AttemptStarted:
     return AttemptStarted(
-        at_ms=1_200, cell=cell, attempt=attempt, writer="w-1", model=model, tokens_out_max=2_000, cost_max=0.5
+        at_ms=1_200,
+        cell=cell,
+        attempt=attempt,
+        writer="w-1",
+        model=model,
+        tokens_out_max=2_000,
+        cost_max=0.5,
+        fell_back_from="" if model == "simulator/scribe" else "simulator/scribe",
+        tries_max=6,
     )
 
 
@@ -105,7 +113,7 @@ def _settled(cell: str, attempt: int, outcome: CallOutcome = "finished", call: i
     )
 
 
-def _completed(cell: str, attempt: int, text: str, revision: int = 1) -> CellCompleted:
+def _completed(cell: str, attempt: int, text: str, revision: int = 1, fell_back_from: str = "") -> CellCompleted:
     return CellCompleted(
         at_ms=1_500,
         cell=cell,
@@ -114,6 +122,7 @@ def _completed(cell: str, attempt: int, text: str, revision: int = 1) -> CellCom
         text=text,
         output_digest=text_digest(text),
         model="simulator/scribe",
+        fell_back_from=fell_back_from,
         citations=(Citation(start=0, end=4, source="s1", passage=1, quote="q", verified=True),),
         tokens_out=20,
         cost=0.25,
@@ -175,7 +184,7 @@ def _stories() -> dict[str, list[Event]]:
             _failed("a", a1, "simulator/scribe-large"),
             _started("a", a2, "simulator/scribe-large"),
             *_ink("a", a2, text[::-1], 7),
-            _completed("a", a2, text[::-1]),
+            _completed("a", a2, text[::-1], fell_back_from="simulator/scribe"),
         ],
         "a frozen writer comes back and talks to nobody": [
             _create("a", "b"),

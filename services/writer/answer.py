@@ -85,6 +85,7 @@ class CellWork:
             text=text,
             output_digest=text_digest(text),
             model=done.model,
+            fell_back_from=done.fell_back_from,
             citations=cited(text, passage_text(self._sources)),
             cut=done.cut,
             tokens_out=done.tokens_out,

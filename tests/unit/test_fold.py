@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.attempts import attempt_number
 from schemas.cells import cells_of_section, input_digest, text_of, wanted_cells
@@ -217,9 +218,20 @@ def test_text_of_a_failed_attempt_stays_until_the_next_begins() -> None:
 
 def test_a_fallback_is_remembered_while_the_other_model_writes() -> None:
     failure = AttemptFailed(at_ms=3, cell="a", attempt=A1, kind="cut", message="m", model="m/a", retry_at_ms=4)
-    at = cell(queued(), started(A1, "m/a"), failure, started(A2, "m/b"))
+    instead = replace(started(A2, "m/b"), fell_back_from="m/a", tries_max=4)
+    at = cell(queued(), started(A1, "m/a"), failure, instead)
     assert isinstance(at.state, Writing)
-    assert at.state.fell_back_from == "m/a"
+    assert (at.state.fell_back_from, at.state.tries_max) == ("m/a", 4)
+    done = cell(queued(), instead, replace(completed(A2, "text"), fell_back_from="m/a"))
+    assert done.completed is not None
+    assert done.completed.fell_back_from == "m/a"
+
+
+def test_how_many_tries_there_may_be_is_known_while_waiting_for_the_next() -> None:
+    failure = AttemptFailed(at_ms=3, cell="a", attempt=A1, kind="cut", message="m", model="m/a", retry_at_ms=4)
+    at = cell(queued(), replace(started(A1), tries_max=4), failure)
+    assert isinstance(at.state, Retrying)
+    assert at.state.tries_max == 4
 
 
 def test_ink_of_a_job_that_is_over_is_ignored() -> None:

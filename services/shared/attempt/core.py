@@ -113,6 +113,8 @@ def _admitting(plan: Plan, state: Admitting, event: AttemptEvent) -> Step:
         tokens_in_max=plan.tokens_in_max,
         tokens_out_max=plan.tokens_out_max,
         cost_max=reserved(plan, tries.model),
+        fell_back_from=plan.instead_of(tries.model),
+        tries_max=plan.tries_max,
     )
     return Claiming(tries, attempt), (Claim(fact),)
 

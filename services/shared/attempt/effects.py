@@ -66,6 +66,7 @@ class Conclude(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     text: str
     model: str
+    fell_back_from: str
     cut: ErrorKind | None
     tokens_out: int
     cost: float

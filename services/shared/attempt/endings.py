@@ -195,6 +195,7 @@ def _concluded(plan: Plan, attempt: int, text: str, whole: Whole, at_ms: int) ->
         attempt=attempt,
         text=text,
         model=call.model,
+        fell_back_from=plan.instead_of(call.model),
         cut=whole.cut,
         tokens_out=bill.tokens_out,
         cost=bill.cost,

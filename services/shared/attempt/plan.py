@@ -36,6 +36,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """None: prose, which readers see while it comes. Else the answer has a form, is shown to nobody before it is whole, and this
     is what it is called when it has not that form."""
 
+    def instead_of(self, model: str) -> str:
+        """The model that would be asked, were it well, where that is not this one."""
+        return "" if model == self.chain[0] else self.chain[0]
+
 
 class Repair(msgspec.Struct, frozen=True):
     """An answer that was not of the form asked for, and why not: the next call is told both."""

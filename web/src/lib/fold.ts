@@ -261,12 +261,10 @@ function started(cell: Cell, fact: AttemptStarted): Cell {
   const was = cell.state;
   // Stopped in the same moment: its writer reads the stop and closes.
   if (was.type === 'Waiting' || was.type === 'Cancelled' || was.type === 'Failed') return cell;
-  let fell_back_from = was.type === 'Writing' ? was.fell_back_from : '';
-  if (was.type === 'Retrying' && was.model !== fact.model) fell_back_from = was.model;
-  const { attempt, model, writer } = fact;
+  const { attempt, model, writer, fell_back_from, tries_max } = fact;
   return {
     ...cell,
-    state: { type: 'Writing', attempt, since_ms: fact.at_ms, model, writer, fell_back_from },
+    state: { type: 'Writing', attempt, since_ms: fact.at_ms, model, writer, fell_back_from, tries_max },
     attempt,
     attempts: cell.attempts + 1,
     ink: cell.ink === null || cell.ink.attempt < attempt ? emptyInk(attempt) : cell.ink,
@@ -277,9 +275,10 @@ function attemptFailed(cell: Cell, fact: AttemptFailed): Cell {
   if (!isCurrent(cell, fact.attempt) || cell.state.type !== 'Writing') return cell;
   if (fact.retry_at_ms === null) return cell; // `CellFailed` follows and says why.
   const { attempt, kind, message, retry_at_ms, model, next_model } = fact;
+  const { tries_max } = cell.state;
   return {
     ...cell,
-    state: { type: 'Retrying', attempt, since_ms: fact.at_ms, kind, message, retry_at_ms, model, next_model },
+    state: { type: 'Retrying', attempt, since_ms: fact.at_ms, kind, message, retry_at_ms, model, next_model, tries_max },
   };
 }
 

@@ -168,6 +168,10 @@ export interface AttemptStarted extends FactBase<'AttemptStarted'>, Reservation 
   cell: string;
   attempt: number;
   writer: string;
+  /** The model that would be asked, were it well; empty: this one. */
+  fell_back_from: string;
+  /** This is try `attempt % 1000` of so many; 0: nobody said. */
+  tries_max: number;
 }
 
 export interface CallReserved extends FactBase<'CallReserved'>, Reservation {
@@ -218,6 +222,7 @@ export interface CellCompleted extends FactBase<'CellCompleted'> {
   text: string;
   output_digest: string;
   model: string;
+  fell_back_from: string;
   citations: readonly Citation[];
   cut: ErrorKind | null;
   cached: boolean;
@@ -282,6 +287,7 @@ export interface Writing {
   model: string;
   writer: string;
   fell_back_from: string;
+  tries_max: number;
 }
 
 export interface Retrying {
@@ -293,6 +299,7 @@ export interface Retrying {
   retry_at_ms: number;
   model: string;
   next_model: string;
+  tries_max: number;
 }
 
 export interface Completed {
@@ -334,6 +341,7 @@ export interface Completion {
   input_digest: string;
   output_digest: string;
   model: string;
+  fell_back_from: string;
   citations: readonly Citation[];
   cut: ErrorKind | null;
   cached: boolean;
