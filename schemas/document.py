@@ -120,6 +120,8 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     citations: tuple[Citation, ...] = ()
     cut: ErrorKind | None = None
     cached: bool = False
+    """Then tokens and cost are what it has saved."""
+    tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
     first_token_ms: int | None = None
@@ -139,6 +141,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """The highest attempt that a fact has named."""
     attempts: int = 0
     """Attempts begun for the current revision."""
+    cost: float = 0.0
+    """What the settled calls for the current revision came to."""
+    cost_needed: float = 0.0
+    """The most its next call may cost, known since the budget did not leave it."""
     ink: Ink | None = None
     ink_dry: int = 0
     """Jobs up to this one are over as far as ink is concerned: theirs is ignored."""
@@ -214,6 +220,7 @@ class StopReceipt(msgspec.Struct, frozen=True, kw_only=True):
     calls_closed: int = 0
     attempts: int = 0
     tokens_saved: int = 0
+    cost_saved: float = 0.0
 
 
 class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,7 +233,10 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
-    """What was spent, and on what. Tokens and US dollars."""
+    """What was spent and on what, what was lost, and what was saved. Tokens and US dollars.
+
+    `tokens_in`, `tokens_out` and `cost` are all that was spent. The others are parts of it, or were never spent.
+    """
 
     calls: int = 0
     calls_failed: int = 0
@@ -235,11 +245,23 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
+    tokens_estimated: int = 0
+    """The part of the tokens, in and out, that no provider confirmed."""
     cost_estimated: float = 0.0
     """The part of `cost` that no provider confirmed."""
+    tokens_lost: int = 0
+    """The part of the tokens, in and out, that bought nothing: failed attempts and lost races."""
     cost_lost: float = 0.0
-    """The part of `cost` that bought nothing: failed attempts and lost races."""
+    """The part of `cost` that bought nothing."""
+    cells_cached: int = 0
+    """Revisions that were not written, because they had been written before."""
+    tokens_cached: int = 0
+    """In and out, not spent on them."""
+    cost_cached: float = 0.0
+    """Not spent on them."""
     tokens_saved: int = 0
+    """By stops; estimated."""
+    cost_saved: float = 0.0
     """By stops; estimated."""
 
 

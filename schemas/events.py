@@ -189,6 +189,19 @@ class AttemptCancelled(Fact, frozen=True, kw_only=True, tag=True):
     characters: int = 0
     tokens_saved: int = 0
     """Estimated: the most it might still have written, less what it had."""
+    cost_saved: float = 0.0
+    """What those would have cost."""
+
+
+class CellDeferred(Fact, frozen=True, kw_only=True, tag=True):
+    """Its next call could cost up to `cost_needed`, which the budget does not leave while others are open: the job is given back.
+
+    `attempt` is the one that was not begun.
+    """
+
+    cell: str
+    attempt: int
+    cost_needed: float
 
 
 class CellCompleted(Fact, frozen=True, kw_only=True, tag=True):
@@ -206,6 +219,8 @@ class CellCompleted(Fact, frozen=True, kw_only=True, tag=True):
     cut: ErrorKind | None = None
     """Why the text ends early, where it does: it would not halt by itself."""
     cached: bool = False
+    """Taken from where it was written before: no call was made, and tokens and cost are what that has saved."""
+    tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
     first_token_ms: int | None = None
@@ -239,6 +254,7 @@ AnyFact = (
     | CallSettled
     | AttemptFailed
     | AttemptCancelled
+    | CellDeferred
     | CellCompleted
     | CellFailed
 )

@@ -49,6 +49,7 @@ from schemas.events import (
     CallReserved,
     CallSettled,
     CellCompleted,
+    CellDeferred,
     CellFailed,
     CellQueued,
     DocumentCompleted,
@@ -140,8 +141,11 @@ def _folded(document: Document, fact: AnyFact) -> Document:  # noqa: C901, PLR09
             return _cell(document, fact.cell, lambda cell: _attempt_failed(cell, fact))
         case AttemptCancelled():
             return _receipt(_cell(document, fact.cell, lambda cell: _attempt_cancelled(cell, fact)), fact)
+        case CellDeferred():
+            return _cell(document, fact.cell, lambda cell: _deferred(cell, fact))
         case CellCompleted():
-            return _cell(document, fact.cell, lambda cell: _completed(cell, fact))
+            after = _cell(document, fact.cell, lambda cell: _completed(cell, fact))
+            return after if after is document or not fact.cached else _found(after, fact)
         case CellFailed():
             return _cell(document, fact.cell, lambda cell: _failed(cell, fact))
 
@@ -222,7 +226,8 @@ def _settled(document: Document, fact: CallSettled) -> Document:
     key = _call_key(fact.cell, fact.attempt, fact.call)
     if key not in document.open_calls:
         return document
-    was = document.ledger
+    was, tokens = document.ledger, fact.tokens_in + fact.tokens_out
+    bought_nothing = fact.outcome in {"failed", "lost_race"}
     ledger = replace(
         was,
         calls_failed=was.calls_failed + (fact.outcome == "failed"),
@@ -231,14 +236,32 @@ def _settled(document: Document, fact: CallSettled) -> Document:
         tokens_in=was.tokens_in + fact.tokens_in,
         tokens_out=was.tokens_out + fact.tokens_out,
         cost=was.cost + fact.cost,
+        tokens_estimated=was.tokens_estimated + (0 if fact.exact else tokens),
         cost_estimated=was.cost_estimated + (0.0 if fact.exact else fact.cost),
-        cost_lost=was.cost_lost + (fact.cost if fact.outcome in {"failed", "lost_race"} else 0.0),
+        tokens_lost=was.tokens_lost + (tokens if bought_nothing else 0),
+        cost_lost=was.cost_lost + (fact.cost if bought_nothing else 0.0),
     )
+    document = _cell(document, fact.cell, lambda cell: replace(cell, cost=cell.cost + fact.cost))
     return replace(document, ledger=ledger, open_calls={k: v for k, v in document.open_calls.items() if k != key})
 
 
+def _found(document: Document, fact: CellCompleted) -> Document:
+    was = document.ledger
+    ledger = replace(
+        was,
+        cells_cached=was.cells_cached + 1,
+        tokens_cached=was.tokens_cached + fact.tokens_in + fact.tokens_out,
+        cost_cached=was.cost_cached + fact.cost,
+    )
+    return replace(document, ledger=ledger)
+
+
 def _receipt(document: Document, fact: AttemptCancelled) -> Document:
-    ledger = replace(document.ledger, tokens_saved=document.ledger.tokens_saved + fact.tokens_saved)
+    ledger = replace(
+        document.ledger,
+        tokens_saved=document.ledger.tokens_saved + fact.tokens_saved,
+        cost_saved=document.ledger.cost_saved + fact.cost_saved,
+    )
     document = replace(document, ledger=ledger)
     stop = document.stop
     if stop is None or fact.reason != "stopped":
@@ -249,6 +272,7 @@ def _receipt(document: Document, fact: AttemptCancelled) -> Document:
         calls_closed=stop.calls_closed + fact.calls_closed,
         attempts=stop.attempts + 1,
         tokens_saved=stop.tokens_saved + fact.tokens_saved,
+        cost_saved=stop.cost_saved + fact.cost_saved,
     )
     return replace(document, stop=stop)
 
@@ -266,6 +290,8 @@ def _queued(cell: Cell, fact: CellQueued) -> Cell:
         input_digest=fact.input_digest,
         job=fact.job,
         attempts=0 if fact.revision != cell.revision else cell.attempts,
+        cost=0.0 if fact.revision != cell.revision else cell.cost,
+        cost_needed=0.0 if fact.revision != cell.revision else cell.cost_needed,
     )
 
 
@@ -324,6 +350,12 @@ def _attempt_cancelled(cell: Cell, fact: AttemptCancelled) -> Cell:
             return cell
 
 
+def _deferred(cell: Cell, fact: CellDeferred) -> Cell:
+    if not _current(cell, fact.attempt) or not isinstance(cell.state, Queued | Retrying):
+        return cell
+    return replace(cell, state=Waiting(), cost_needed=fact.cost_needed)
+
+
 def _completed(cell: Cell, fact: CellCompleted) -> Cell:
     if not _current(cell, fact.attempt) or fact.revision != cell.revision:
         return cell
@@ -339,6 +371,7 @@ def _completed(cell: Cell, fact: CellCompleted) -> Cell:
         citations=fact.citations,
         cut=fact.cut,
         cached=fact.cached,
+        tokens_in=fact.tokens_in,
         tokens_out=fact.tokens_out,
         cost=fact.cost,
         first_token_ms=fact.first_token_ms,

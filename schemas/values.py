@@ -20,6 +20,7 @@ Id = Annotated[str, msgspec.Meta(pattern=ID_PATTERN, max_length=64)]
 
 Lane = Literal["interactive", "batch"]
 OnLastViewerLeft = Literal["pause", "finish_running", "continue"]
+CacheUse = Literal["document", "shared", "off"]
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,7 +34,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     deadline_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 1_800
     """Seconds of running (not of pausing) after which what is not written yet is given up."""
     budget: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    """US dollars for the whole document; None: no limit."""
+    """US dollars for the whole document; None: no limit. No call is made that could take the document past it."""
+    cell_budget: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    """US dollars for one revision of one cell, all of its tries together; None: no limit but the document's."""
+    cell_tokens_max: Annotated[int, msgspec.Meta(ge=16, le=1_000_000)] | None = None
+    """Tokens that one answer may have, where that is less than the settings allow."""
+    cell_deadline_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] | None = None
+    """Seconds that one cell may take from the moment a writer has it, all of its tries together."""
+    cache: CacheUse = "document"
+    """Whose finished cells may be taken where all that the model would be asked is the same: this document's, those of all
+    documents that say `shared` here (and so this one's by them), or nobody's."""
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from schemas.attempts import attempt_number
 from schemas.cells import text_digest
@@ -26,6 +27,7 @@ from schemas.events import (
     CallReserved,
     CallSettled,
     CellCompleted,
+    CellDeferred,
     CellFailed,
     CellQueued,
     DocumentCompleted,
@@ -155,6 +157,7 @@ def _cancelled(cell: str, attempt: int, reason: CancelReason = "stopped") -> Att
         calls_closed=1,
         characters=4,
         tokens_saved=700,
+        cost_saved=0.125,
     )
 
 
@@ -243,6 +246,21 @@ def _stories() -> dict[str, list[Event]]:
             _queued("b"),
             stop,
             _queued("c"),
+        ],
+        "a cell waits for money, and another was written before": [
+            _create("a", "b"),
+            _queued("a"),
+            _queued("b"),
+            _started("a", a1),
+            CellDeferred(at_ms=1_210, cell="b", attempt=a1, cost_needed=0.5),
+            *_ink("a", a1, text, 5),
+            _settled("a", a1, "failed"),
+            _failed("a", a1),
+            CellDeferred(at_ms=1_320, cell="a", attempt=a2, cost_needed=0.25),
+            CellDeferred(at_ms=1_330, cell="a", attempt=a3, cost_needed=0.75),
+            _queued("b", job=2),
+            replace(_completed("b", b1, "Known."), cached=True, tokens_in=80),
+            replace(_completed("b", b1, "Known twice."), cached=True, tokens_in=80),
         ],
         "no outline can be planned": [
             _create(),

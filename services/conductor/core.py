@@ -42,12 +42,16 @@ from schemas.events import (
     ViewerReturned,
 )
 from schemas.jobs import AnyJob, IngestSource, PlanOutline, WriteCell
+from schemas.spending import affords, committed, left
 from schemas.values import Lane
 
 FIRST_VIEWER_MS = 30_000
 """A new or resumed document has this long to get its first viewer."""
 CELLS_IN_FLIGHT_MAX = 48
 """Cells of one document queued or being written, so that a huge one leaves room for others."""
+CELLS_QUEUED_MAX = 8
+"""Cells of one document that wait on the queue for a writer. The queue is first come, first served: so many jobs of each other
+document stand at most before those of a new one, however large the others are."""
 REPUBLISH_MS_MAX = 300_000
 """Half of the queue's duplicate window: for so long a job may be published again under its id without being there twice."""
 LOST_AFTER_MS = 60_000
@@ -77,6 +81,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[AnyFact, ...] = ()
     jobs: tuple[AnyJob, ...] = ()
     wake_at_ms: int | None = None
+    too_dear: bool = False
+    """Something could be begun, if there were more money left."""
 
 
 NOTHING = Decision()
@@ -99,7 +105,7 @@ def decide(document: Document, situation: Situation) -> Decision:
     if now_ms >= run.deadline_ms:
         return Decision(facts=_expired(document, now_ms))
     spending = _spending(document, situation)
-    if spending == "spent":
+    if spending == "spent" or (work.too_dear and not _is_in_flight(document, situation)):
         return Decision(facts=(DocumentPaused(at_ms=now_ms, reason="budget_spent", asked_at_ms=now_ms),))
     watching = _watch(document, run, situation)
     if watching.facts:
@@ -177,8 +183,7 @@ def _spending(document: Document, situation: Situation) -> Literal["within", "re
     if budget is None:
         return "within"
     cost = document.ledger.cost
-    reserved = cost + sum(call.cost_max for call in document.open_calls.values())
-    if not _reaches(reserved, budget):
+    if not _reaches(committed(document), budget):
         return "within"
     return "reserved" if _is_writing(document, situation) and not _reaches(cost, budget) else "spent"
 
@@ -188,6 +193,11 @@ def _is_writing(document: Document, situation: Situation) -> bool:
     return any(
         isinstance(cell.state, Writing | Retrying) and id_ not in situation.lost for id_, cell in document.cells.items()
     )
+
+
+def _is_in_flight(document: Document, situation: Situation) -> bool:
+    """Whether something is queued or runs: what it leaves of its reservation may be enough for others."""
+    return any(isinstance(cell.state, IN_FLIGHT) and id_ not in situation.lost for id_, cell in document.cells.items())
 
 
 def _reaches(cost: float, budget: float) -> bool:
@@ -219,6 +229,8 @@ def _plan(document: Document, run: Running, lane: Lane, situation: Situation) ->
             return Decision(facts=(DocumentFailed(at_ms=now_ms, kind=kind, message=message),))
         case Queued() | Writing() | Retrying() if PLAN_CELL not in situation.lost:
             return Decision(jobs=(_job(document, cell, run),)) if _to_publish(cell, now_ms) else NOTHING
+        case _ if not affords(document, cell.cost_needed):
+            return Decision(too_dear=True)
         case _:
             return Decision(facts=(_queue(cell, plan_digest(document), run, lane, now_ms),))
 
@@ -226,10 +238,15 @@ def _plan(document: Document, run: Running, lane: Lane, situation: Situation) ->
 def _cells(document: Document, run: Running, lane: Lane, situation: Situation) -> Decision:
     wanted, now_ms = wanted_cells(document.outline, document.sources), situation.now_ms
     cells = {id_: document.cells.get(id_, Cell(id=id_)) for id_ in wanted}
-    room = CELLS_IN_FLIGHT_MAX - sum(isinstance(cell.state, IN_FLIGHT) for cell in cells.values())
+    room = _room(cells.values())
+    # What is known to be needed by cells that have nothing reserved yet is as good as spent.
+    money = left(document) - sum(
+        cell.cost_needed for cell in cells.values() if isinstance(cell.state, Queued | Retrying)
+    )
     facts: list[AnyFact] = []
     jobs: list[AnyJob] = []
     over = 0
+    too_dear = False
     for id_, cell in cells.items():
         digest = input_digest(document, wanted[id_])
         if digest is None:
@@ -241,12 +258,21 @@ def _cells(document: Document, run: Running, lane: Lane, situation: Situation) -
                 facts.append(_queue(cell, digest, run, lane, now_ms))  # Outranks what was asked before.
             elif _to_publish(cell, now_ms):
                 jobs.append(_job(document, cell, run))
+        elif cell.cost_needed > 0 and cell.cost_needed > money:
+            too_dear = True
         elif room > 0:
             room -= 1
+            money -= cell.cost_needed
             facts.append(_queue(cell, digest, run, lane, now_ms))
     if over == len(cells):
         return Decision(facts=(_completed(cells.values(), now_ms),))
-    return Decision(facts=tuple(facts), jobs=tuple(jobs))
+    return Decision(facts=tuple(facts), jobs=tuple(jobs), too_dear=too_dear and not facts)
+
+
+def _room(cells: Iterable[Cell]) -> int:
+    """How many more may be queued."""
+    states = [cell.state for cell in cells if isinstance(cell.state, IN_FLIGHT)]
+    return min(CELLS_IN_FLIGHT_MAX - len(states), CELLS_QUEUED_MAX - sum(isinstance(state, Queued) for state in states))
 
 
 def _to_publish(cell: Cell, now_ms: int) -> bool:

@@ -9,7 +9,7 @@ from schemas import streams
 from schemas.attempts import attempt_number
 from schemas.cells import plan_digest, text_digest
 from schemas.commands import ResumeDocument, StopDocument
-from schemas.document import Document, Queued, Running
+from schemas.document import Document, Paused, Queued, Running, Writing
 from schemas.events import (
     PLAN_CELL,
     AnyFact,
@@ -17,6 +17,7 @@ from schemas.events import (
     AttemptStarted,
     CallSettled,
     CellCompleted,
+    CellDeferred,
     CellFailed,
     CellQueued,
     DocumentCompleted,
@@ -35,6 +36,7 @@ from schemas.jobs import IngestSource, PlanOutline, WriteCell
 from schemas.values import Column, Policy, Section, SourceGiven
 from services.conductor.core import (
     CELLS_IN_FLIGHT_MAX,
+    CELLS_QUEUED_MAX,
     FIRST_VIEWER_MS,
     LOST_AFTER_MS,
     NOTHING,
@@ -202,8 +204,15 @@ def test_a_huge_document_has_only_so_many_cells_in_flight() -> None:
         outline=(Section(id="t", heading="T", columns=columns),),
         sources=sources,
     )
-    document = settled(document)
-    assert sum(isinstance(cell.state, Queued) for cell in document.cells.values()) == CELLS_IN_FLIGHT_MAX
+    running = 0
+    for _ in range(2 * CELLS_IN_FLIGHT_MAX):
+        document = settled(document)
+        waiting = [id_ for id_, cell in document.cells.items() if isinstance(cell.state, Queued)]
+        running = sum(isinstance(cell.state, Writing) for cell in document.cells.values())
+        assert len(waiting) == min(CELLS_QUEUED_MAX, CELLS_IN_FLIGHT_MAX - running)
+        if waiting:
+            document = then(document, started(document, waiting[0]))
+    assert running == CELLS_IN_FLIGHT_MAX
     document = then(document, written(document, "t:s0:q0"))
     assert queued(decide(document, WATCHED)) == ["t:s4:q8"]
 
@@ -461,6 +470,64 @@ def test_a_budget_of_nothing_allows_what_costs_nothing() -> None:
     document = settled(given(policy=Policy(budget=0.0)))
     assert decide(then(document, *spending(0.0)), WATCHED).facts == ()
     assert isinstance(decide(then(document, *spending(0.1)), WATCHED).facts[0], DocumentPaused)
+
+
+def deferred(document: Document, cell: str, cost_needed: float) -> CellDeferred:
+    attempt = attempt_number(document.cells[cell].job, 1, 1)
+    return CellDeferred(at_ms=NOW, cell=cell, attempt=attempt, cost_needed=cost_needed)
+
+
+def bill(started_: AttemptStarted, cost: float) -> CallSettled:
+    return CallSettled(
+        at_ms=NOW,
+        cell=started_.cell,
+        attempt=started_.attempt,
+        call=1,
+        model="m",
+        outcome="finished",
+        tokens_in=1,
+        tokens_out=1,
+        cost=cost,
+        exact=True,
+        duration_ms=1,
+    )
+
+
+def test_a_cell_that_was_too_dear_waits_until_what_others_had_reserved_is_free_again() -> None:
+    document = settled(given(policy=Policy(budget=1.0), outline=(A, B)))
+    first = started(document, "a", cost_max=0.6)
+    document = then(document, first, deferred(document, "b", 0.6))
+    decision = decide(document, WATCHED)
+    assert (decision.facts, decision.jobs) == ((), ())
+    cheap = then(document, bill(first, 0.3), written(document, "a"))
+    assert queued(decide(cheap, WATCHED)) == ["b"]
+    dear = then(document, bill(first, 0.5), written(document, "a"))
+    assert decide(dear, WATCHED).facts == (DocumentPaused(at_ms=NOW, reason="budget_spent", asked_at_ms=NOW),)
+
+
+def test_no_more_cells_are_queued_than_there_is_money_for() -> None:
+    outline = tuple(Section(id=f"p{n}", heading="P") for n in range(6))
+    document = settled(given(policy=Policy(budget=1.0), outline=outline))
+    document = then(document, *(deferred(document, f"p{n}", 0.4) for n in range(6)))
+    assert queued(decide(document, WATCHED)) == ["p0", "p1"]
+    assert decide(settled(document), WATCHED).facts == ()
+
+
+def test_a_plan_that_is_too_dear_pauses_the_document() -> None:
+    document = settled(given(policy=Policy(budget=0.1), outline=()))
+    document = then(document, deferred(document, PLAN_CELL, 0.2))
+    assert decide(document, WATCHED).facts == (DocumentPaused(at_ms=NOW, reason="budget_spent", asked_at_ms=NOW),)
+
+
+def test_after_the_budget_is_raised_a_resume_goes_on() -> None:
+    document = settled(given(policy=Policy(budget=0.5), outline=(A, B)))
+    document = then(document, deferred(document, "a", 0.6), deferred(document, "b", 0.6))
+    document = settled(document)
+    assert isinstance(document.run, Paused)
+    same = then(document, DocumentResumed(at_ms=NOW))
+    assert isinstance(decide(same, WATCHED).facts[0], DocumentPaused)
+    raised = replace(document, policy=Policy(budget=0.7))
+    assert queued(decide(then(raised, DocumentResumed(at_ms=NOW)), WATCHED)) == ["a"]
 
 
 def test_deciding_twice_decides_the_same() -> None:

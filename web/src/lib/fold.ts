@@ -13,6 +13,7 @@ import type {
   CallSettled,
   Cell,
   CellCompleted,
+  CellDeferred,
   CellFailed,
   CellQueued,
   Document,
@@ -40,9 +41,15 @@ const EMPTY_LEDGER: Ledger = {
   tokens_in: 0,
   tokens_out: 0,
   cost: 0,
+  tokens_estimated: 0,
   cost_estimated: 0,
+  tokens_lost: 0,
   cost_lost: 0,
+  cells_cached: 0,
+  tokens_cached: 0,
+  cost_cached: 0,
   tokens_saved: 0,
+  cost_saved: 0,
 };
 
 /** The job that an attempt belongs to; see `schemas/attempts.py`. */
@@ -126,8 +133,12 @@ function folded(document: Document, fact: Fact): Document {
         changeCell(document, fact.cell, (cell) => attemptCancelled(cell, fact)),
         fact,
       );
-    case 'CellCompleted':
-      return changeCell(document, fact.cell, (cell) => completed(cell, fact));
+    case 'CellDeferred':
+      return changeCell(document, fact.cell, (cell) => deferred(cell, fact));
+    case 'CellCompleted': {
+      const after = changeCell(document, fact.cell, (cell) => completed(cell, fact));
+      return after === document || !fact.cached ? after : found(after, fact);
+    }
     case 'CellFailed':
       return changeCell(document, fact.cell, (cell) => failed(cell, fact));
     default:
@@ -176,7 +187,14 @@ function paused(document: Document, fact: DocumentPaused): Document {
     run: { type: 'Paused', reason: fact.reason, asked_at_ms: fact.asked_at_ms, at_ms: fact.at_ms, ran_ms },
     ran_ms,
     leaving: null,
-    stop: { asked_at_ms: fact.asked_at_ms, closed_at_ms: 0, calls_closed: 0, attempts: 0, tokens_saved: 0 },
+    stop: {
+      asked_at_ms: fact.asked_at_ms,
+      closed_at_ms: 0,
+      calls_closed: 0,
+      attempts: 0,
+      tokens_saved: 0,
+      cost_saved: 0,
+    },
   };
 }
 
@@ -206,6 +224,7 @@ function settled(document: Document, fact: CallSettled): Document {
   if (own(document.open_calls, key) === undefined) return document;
   const { [key]: _settled, ...open_calls } = document.open_calls;
   const was = document.ledger;
+  const tokens = fact.tokens_in + fact.tokens_out;
   const lost = fact.outcome === 'failed' || fact.outcome === 'lost_race';
   const ledger: Ledger = {
     ...was,
@@ -215,14 +234,32 @@ function settled(document: Document, fact: CallSettled): Document {
     tokens_in: was.tokens_in + fact.tokens_in,
     tokens_out: was.tokens_out + fact.tokens_out,
     cost: was.cost + fact.cost,
+    tokens_estimated: was.tokens_estimated + (fact.exact ? 0 : tokens),
     cost_estimated: was.cost_estimated + (fact.exact ? 0 : fact.cost),
+    tokens_lost: was.tokens_lost + (lost ? tokens : 0),
     cost_lost: was.cost_lost + (lost ? fact.cost : 0),
   };
-  return { ...document, ledger, open_calls };
+  const paid = changeCell(document, fact.cell, (cell) => ({ ...cell, cost: cell.cost + fact.cost }));
+  return { ...paid, ledger, open_calls };
+}
+
+function found(document: Document, fact: CellCompleted): Document {
+  const was = document.ledger;
+  const ledger: Ledger = {
+    ...was,
+    cells_cached: was.cells_cached + 1,
+    tokens_cached: was.tokens_cached + fact.tokens_in + fact.tokens_out,
+    cost_cached: was.cost_cached + fact.cost,
+  };
+  return { ...document, ledger };
 }
 
 function receipt(document: Document, fact: AttemptCancelled): Document {
-  const ledger = { ...document.ledger, tokens_saved: document.ledger.tokens_saved + fact.tokens_saved };
+  const ledger = {
+    ...document.ledger,
+    tokens_saved: document.ledger.tokens_saved + fact.tokens_saved,
+    cost_saved: document.ledger.cost_saved + fact.cost_saved,
+  };
   const was = document.stop;
   if (was === null || fact.reason !== 'stopped') return { ...document, ledger };
   const stop = {
@@ -231,6 +268,7 @@ function receipt(document: Document, fact: AttemptCancelled): Document {
     calls_closed: was.calls_closed + fact.calls_closed,
     attempts: was.attempts + 1,
     tokens_saved: was.tokens_saved + fact.tokens_saved,
+    cost_saved: was.cost_saved + fact.cost_saved,
   };
   return { ...document, ledger, stop };
 }
@@ -248,6 +286,8 @@ function queued(cell: Cell, fact: CellQueued): Cell {
     input_digest: fact.input_digest,
     job: fact.job,
     attempts: fact.revision === cell.revision ? cell.attempts : 0,
+    cost: fact.revision === cell.revision ? cell.cost : 0,
+    cost_needed: fact.revision === cell.revision ? cell.cost_needed : 0,
   };
 }
 
@@ -295,6 +335,12 @@ function attemptCancelled(cell: Cell, fact: AttemptCancelled): Cell {
     default:
       return cell;
   }
+}
+
+function deferred(cell: Cell, fact: CellDeferred): Cell {
+  const waits = cell.state.type === 'Queued' || cell.state.type === 'Retrying';
+  if (!waits || !isCurrent(cell, fact.attempt)) return cell;
+  return { ...cell, state: { type: 'Waiting' }, cost_needed: fact.cost_needed };
 }
 
 function completed(cell: Cell, fact: CellCompleted): Cell {
@@ -411,6 +457,8 @@ export function emptyCell(id: string): Cell {
     job: 0,
     attempt: 0,
     attempts: 0,
+    cost: 0,
+    cost_needed: 0,
     ink: null,
     ink_dry: 0,
     completed: null,

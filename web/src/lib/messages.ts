@@ -100,7 +100,7 @@ export function footer(done: Completion, attempts: number): string {
   if (done.first_token_ms !== null) parts.push(`${seconds(done.first_token_ms)} first token`);
   if (done.duration_ms > 0) parts.push(seconds(done.duration_ms));
   if (done.tokens_out > 0) parts.push(count(done.tokens_out, 'token'));
-  parts.push(money(done.cost));
+  parts.push(done.cached ? `${money(done.cost)} saved` : money(done.cost));
   if (attempts > 1) parts.push(count(attempts, 'attempt'));
   return parts.join(' · ');
 }

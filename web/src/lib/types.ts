@@ -40,6 +40,10 @@ export interface Policy {
   grace_ms: number | 'never';
   deadline_s: number;
   budget: number | null;
+  cell_budget: number | null;
+  cell_tokens_max: number | null;
+  cell_deadline_s: number | null;
+  cache: 'document' | 'shared' | 'off';
 }
 
 export interface Column {
@@ -213,6 +217,13 @@ export interface AttemptCancelled extends FactBase<'AttemptCancelled'> {
   calls_closed: number;
   characters: number;
   tokens_saved: number;
+  cost_saved: number;
+}
+
+export interface CellDeferred extends FactBase<'CellDeferred'> {
+  cell: string;
+  attempt: number;
+  cost_needed: number;
 }
 
 export interface CellCompleted extends FactBase<'CellCompleted'> {
@@ -226,6 +237,7 @@ export interface CellCompleted extends FactBase<'CellCompleted'> {
   citations: readonly Citation[];
   cut: ErrorKind | null;
   cached: boolean;
+  tokens_in: number;
   tokens_out: number;
   cost: number;
   first_token_ms: number | null;
@@ -257,6 +269,7 @@ export type Fact =
   | CallSettled
   | AttemptFailed
   | AttemptCancelled
+  | CellDeferred
   | CellCompleted
   | CellFailed;
 
@@ -345,6 +358,7 @@ export interface Completion {
   citations: readonly Citation[];
   cut: ErrorKind | null;
   cached: boolean;
+  tokens_in: number;
   tokens_out: number;
   cost: number;
   first_token_ms: number | null;
@@ -359,6 +373,8 @@ export interface Cell {
   job: number;
   attempt: number;
   attempts: number;
+  cost: number;
+  cost_needed: number;
   ink: Ink | null;
   ink_dry: number;
   completed: Completion | null;
@@ -385,6 +401,7 @@ export interface StopReceipt {
   calls_closed: number;
   attempts: number;
   tokens_saved: number;
+  cost_saved: number;
 }
 
 export interface Ledger {
@@ -395,9 +412,15 @@ export interface Ledger {
   tokens_in: number;
   tokens_out: number;
   cost: number;
+  tokens_estimated: number;
   cost_estimated: number;
+  tokens_lost: number;
   cost_lost: number;
+  cells_cached: number;
+  tokens_cached: number;
+  cost_cached: number;
   tokens_saved: number;
+  cost_saved: number;
 }
 
 export interface Document {
