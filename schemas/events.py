@@ -121,6 +121,12 @@ class CellQueued(Fact, frozen=True, kw_only=True, tag=True):
     deadline_ms: int
 
 
+class CellsQueued(Fact, frozen=True, kw_only=True, tag=True):
+    """Several cells at once, in one write: all of them are wanted, or, where somebody was first, none."""
+
+    cells: tuple[CellQueued, ...]
+
+
 class AttemptStarted(Fact, frozen=True, kw_only=True, tag=True):
     """A writer begins, and reserves the attempt's first call. Appended before the call is made."""
 
@@ -249,6 +255,7 @@ AnyFact = (
     | DocumentCompleted
     | DocumentFailed
     | CellQueued
+    | CellsQueued
     | AttemptStarted
     | CallReserved
     | CallSettled
@@ -270,6 +277,17 @@ class TextAppended(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     attempt: int
     offset: int
     text: str
+
+
+def queued_in(fact: AnyFact) -> tuple[CellQueued, ...]:
+    """The cells that a fact queues."""
+    match fact:
+        case CellQueued():
+            return (fact,)
+        case CellsQueued(cells=cells):
+            return cells
+        case _:
+            return ()
 
 
 AnyEvent = AnyFact | TextAppended

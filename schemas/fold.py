@@ -13,6 +13,7 @@ Facts themselves come in the order of their log; `services/shared/chain.py` sees
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -52,6 +53,7 @@ from schemas.events import (
     CellDeferred,
     CellFailed,
     CellQueued,
+    CellsQueued,
     DocumentCompleted,
     DocumentCreated,
     DocumentFailed,
@@ -130,6 +132,8 @@ def _folded(document: Document, fact: AnyFact) -> Document:  # noqa: C901, PLR09
             if document.leaving is not None or not isinstance(document.run, Running):
                 return document  # Asked for in the moment of a stop.
             return _cell(document, fact.cell, lambda cell: _queued(cell, fact))
+        case CellsQueued():
+            return reduce(_folded, fact.cells, document)
         case AttemptStarted():
             key = _call_key(fact.cell, fact.attempt, 1)
             return _reserved(_cell(document, fact.cell, lambda cell: _started(cell, fact)), key, fact)

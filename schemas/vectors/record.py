@@ -30,6 +30,7 @@ from schemas.events import (
     CellDeferred,
     CellFailed,
     CellQueued,
+    CellsQueued,
     DocumentCompleted,
     DocumentCreated,
     DocumentFailed,
@@ -214,8 +215,7 @@ def _stories() -> dict[str, list[Event]]:
         ],
         "nobody watches, somebody returns, a hedge loses its race": [
             _create("a", "b"),
-            _queued("a"),
-            _queued("b"),
+            CellsQueued(at_ms=1_101, cells=(_queued("a"), _queued("b"))),
             _started("a", a1),
             CallReserved(at_ms=1_250, cell="a", attempt=a1, call=2, model="simulator/scribe", cost_max=0.5),
             LastViewerLeft(at_ms=1_260, pauses_at_ms=11_260),

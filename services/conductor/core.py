@@ -8,7 +8,6 @@ of replicas, after any crash: where nothing is missing it says nothing. (The rec
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from typing import Literal
 
 import msgspec
@@ -34,6 +33,7 @@ from schemas.events import (
     AnyFact,
     CellFailed,
     CellQueued,
+    CellsQueued,
     DocumentCompleted,
     DocumentFailed,
     DocumentPaused,
@@ -131,17 +131,17 @@ def obey(document: Document, command: AnyCommand, now_ms: int) -> tuple[AnyFact,
             return ()
 
 
-def pieces(facts: tuple[AnyFact, ...]) -> Iterator[tuple[AnyFact, ...]]:
-    """A decision's facts as they may be appended: each piece where the log is expected to end, what is in it back to back.
+def bundled(facts: tuple[AnyFact, ...]) -> Iterator[AnyFact]:
+    """A decision's facts as they are appended, each where the log is expected to end: what is queued together is one fact.
 
-    Only queueing comes in pieces of more than one. Where a stop gets in between, the fold ignores what is queued behind it;
-    of two replicas that queue the same job, it takes the first.
+    One synced write instead of dozens, and nothing in between: two replicas cannot queue half of a document each.
     """
-    for is_queueing, group in groupby(facts, lambda fact: isinstance(fact, CellQueued)):
-        if is_queueing:
-            yield tuple(group)
-        else:
-            yield from ((fact,) for fact in group)
+    queued = [fact for fact in facts if isinstance(fact, CellQueued)]
+    if len(queued) > 1:
+        yield CellsQueued(at_ms=queued[0].at_ms, cells=tuple(queued))
+    for fact in facts:
+        if len(queued) <= 1 or not isinstance(fact, CellQueued):
+            yield fact
 
 
 # -- Viewers --------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from schemas.document import Document, Paused, Running
 from schemas.events import PLAN_CELL, AnyFact, DocumentCreated, decode_fact
 from schemas.fold import created, fold
 from schemas.jobs import AnyJob, IngestSource, PlanOutline, WriteCell
-from services.conductor.core import Decision, Situation, decide, obey, pieces, suspects
+from services.conductor.core import Decision, Situation, bundled, decide, obey, suspects
 from services.conductor.viewers import Viewers
 from services.shared.bus import Bus
 from services.shared.clock import monotonic_ms, now_ms
@@ -24,7 +24,7 @@ from services.shared.log import (
     APPEND_TRY_S,
     BusUnavailableError,
     ConflictError,
-    append_behind,
+    append,
     read,
 )
 
@@ -158,15 +158,11 @@ class Desk:
     async def _append(self, id_: str, entry: Entry, facts: tuple[AnyFact, ...]) -> bool:
         """False where somebody was first: then all is to be thought over again."""
         try:
-            for piece in pieces(facts):
+            for fact in bundled(facts):
                 if entry.document is None:
                     return True
-                last = await append_behind(self._bus, id_, piece, entry.document.sequence)
-                if last is None:
-                    await self._catch_up(id_, entry)
-                    return False
-                for sequence, fact in enumerate(piece, last - len(piece) + 1):
-                    entry.document = fold(entry.document, fact, sequence)
+                sequence = await append(self._bus, id_, fact, entry.document.sequence)
+                entry.document = fold(entry.document, fact, sequence)
         except ConflictError:
             await self._catch_up(id_, entry)
             return False

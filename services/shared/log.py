@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import msgspec
@@ -112,19 +112,6 @@ async def append(bus: Bus, document: str, fact: AnyFact, expected: int | None = 
     except TimeoutError as error:
         msg = f"{type(fact).__name__} of {document} was not acknowledged"
         raise BusUnavailableError(msg) from error
-
-
-async def append_behind(bus: Bus, document: str, facts: Sequence[AnyFact], expected: int) -> int | None:
-    """Append facts of which all but the first do no harm wherever they stand: the first as `append` does, the others behind it.
-
-    Returns the last one's sequence where all stand in one piece; None where something came between, or may have: read on.
-    Not an atomic batch (NATS ADR-50): the server stages each on disk, which took 8 ms where this takes one.
-    """
-    first, *others = facts
-    sequence = await append(bus, document, first, expected)
-    appended = await asyncio.gather(*(append(bus, document, fact) for fact in others))
-    in_one_piece = appended == list(range(sequence + 1, sequence + len(facts)))
-    return sequence + len(others) if in_one_piece else None
 
 
 async def _last(bus: Bus, document: str) -> Stored | None:

@@ -31,7 +31,7 @@ from schemas.events import (
 from schemas.fold import created, fold
 from schemas.jobs import AnyJob, IngestSource, PlanOutline, WriteCell
 from schemas.values import Policy, Section, SourceGiven
-from services.conductor.core import Situation, decide, obey, pieces, suspects
+from services.conductor.core import Situation, bundled, decide, obey, suspects
 
 DOC = "d" * 32
 DUPLICATE_WINDOW_MS = 600_000
@@ -290,16 +290,13 @@ class Replica:
             )
 
     def _append(self, facts: tuple[AnyFact, ...]) -> Steps:
-        for first, *others in pieces(facts):
+        for fact in bundled(facts):
             yield
             assert self.document is not None
-            if self.world.append(first, self.document.sequence) is None:
-                self._catch_up()
-                return False
-            for fact in others:
-                yield
-                self.world.append(fact)
+            appended = self.world.append(fact, self.document.sequence)
             self._catch_up()
+            if appended is None:
+                return False
         return True
 
 

@@ -20,6 +20,7 @@ from schemas.events import (
     CellDeferred,
     CellFailed,
     CellQueued,
+    CellsQueued,
     DocumentCompleted,
     DocumentCreated,
     DocumentFailed,
@@ -43,6 +44,7 @@ from services.conductor.core import (
     REPUBLISH_MS_MAX,
     Decision,
     Situation,
+    bundled,
     decide,
     obey,
     suspects,
@@ -86,6 +88,15 @@ def settled(document: Document, situation: Situation = WATCHED) -> Document:
 
 def queued(decision: Decision) -> list[str]:
     return [fact.cell for fact in decision.facts if isinstance(fact, CellQueued)]
+
+
+def test_what_is_queued_together_is_one_fact_and_the_others_stay_as_they_are() -> None:
+    decision = decide(given(), WATCHED)
+    several = tuple(fact for fact in decision.facts if isinstance(fact, CellQueued))
+    left = LastViewerLeft(at_ms=NOW, pauses_at_ms=None)
+    assert len(several) > 1
+    assert list(bundled((*several, left))) == [CellsQueued(at_ms=several[0].at_ms, cells=several), left]
+    assert list(bundled(several[:1])) == [several[0]]
 
 
 def started(document: Document, cell: str, **more: Any) -> AttemptStarted:

@@ -32,6 +32,7 @@ from schemas.events import (
     CellCompleted,
     CellFailed,
     CellQueued,
+    CellsQueued,
     DocumentCreated,
     DocumentPaused,
     DocumentResumed,
@@ -118,6 +119,21 @@ def _fold_all(stamped: list[tuple[int, Event]]) -> Document:
     for sequence, event in stamped[1:]:
         document = fold_ink(document, event) if isinstance(event, TextAppended) else fold(document, event, sequence)
     return document
+
+
+def test_cells_queued_together_are_what_they_are_one_by_one() -> None:
+    def asked(cell: str, job: int) -> CellQueued:
+        return replace(queued(job), cell=cell)
+
+    outline = tuple(Section(id=id_, heading=id_) for id_ in "abc")
+    created = DocumentCreated(at_ms=0, title="T", brief="B", policy=Policy(), outline=outline)
+    wanted = asked("a", 1), asked("b", 2), asked("c", 1)
+    before = asked("b", 3)
+    together = folded(created, before, CellsQueued(at_ms=1, cells=wanted))
+    assert together.cells == folded(created, before, *wanted).cells
+    assert together.cells["b"].job == 3
+    paused = DocumentPaused(at_ms=1, reason="stop_asked", asked_at_ms=1)
+    assert folded(created, paused, CellsQueued(at_ms=1, cells=wanted)).cells == {}
 
 
 @given(histories(), st.data())

@@ -116,6 +116,8 @@ function folded(document: Document, fact: Fact): Document {
       // Asked for in the moment of a stop: nobody wants it.
       if (document.leaving !== null || document.run.type !== 'Running') return document;
       return changeCell(document, fact.cell, (cell) => queued(cell, fact));
+    case 'CellsQueued':
+      return fact.cells.reduce(folded, document);
     case 'AttemptStarted':
       return reserved(
         changeCell(document, fact.cell, (cell) => started(cell, fact)),

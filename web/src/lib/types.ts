@@ -168,6 +168,10 @@ export interface CellQueued extends FactBase<'CellQueued'> {
   deadline_ms: number;
 }
 
+export interface CellsQueued extends FactBase<'CellsQueued'> {
+  cells: CellQueued[];
+}
+
 export interface AttemptStarted extends FactBase<'AttemptStarted'>, Reservation {
   cell: string;
   attempt: number;
@@ -264,6 +268,7 @@ export type Fact =
   | DocumentCompleted
   | DocumentFailed
   | CellQueued
+  | CellsQueued
   | AttemptStarted
   | CallReserved
   | CallSettled
