@@ -1,7 +1,7 @@
 /** The recorded logs that Python's fold passes, too: `schemas/vectors/fold*.json`. */
 
 import { describe, expect, it } from 'vitest';
-import { created, fold, foldInk } from '../src/lib/fold';
+import { created, fold, foldInk, foldInks } from '../src/lib/fold';
 import type { Document, Fact, TextAppended } from '../src/lib/types';
 
 interface Vector {
@@ -35,6 +35,23 @@ describe('the fold agrees with its twin on every recorded log', () => {
   it('has logs to agree on', () => expect(vectors.length).toBeGreaterThan(0));
   it.each(vectors.map((vector) => [vector.name, vector] as const))('%s', (_name, vector) => {
     expect(foldOf(vector)).toEqual(vector.document);
+  });
+});
+
+/** As the page does it: ink is kept until it is drawn, and folded in at once. */
+function foldTogether(vector: Vector): Document {
+  const facts = vector.steps.flatMap((step) => ('fact' in step ? [step] : []));
+  const inks = vector.steps.flatMap((step) => ('ink' in step ? [step.ink] : []));
+  const [first, ...rest] = facts;
+  if (first === undefined) throw new Error(`${vector.name} has no fact`);
+  let document = created(vector.document_id, first.fact, first.sequence);
+  for (const { fact, sequence } of rest) document = fold(document, fact, sequence);
+  return foldInks(document, inks);
+}
+
+describe('ink that is folded in late and together comes to the same document', () => {
+  it.each(vectors.map((vector) => [vector.name, vector] as const))('%s', (_name, vector) => {
+    expect(foldTogether(vector)).toEqual(vector.document);
   });
 });
 

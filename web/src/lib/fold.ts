@@ -154,6 +154,17 @@ export function foldInk(document: Document, ink: TextAppended): Document {
   return changeCell(document, ink.cell, (cell) => inked(cell, ink));
 }
 
+/** The same for many pieces at once: the cells are copied once, not once a piece. */
+export function foldInks(document: Document, inks: readonly TextAppended[]): Document {
+  const changed = new Map<string, Cell>();
+  for (const ink of inks) {
+    const cell = changed.get(ink.cell) ?? own(document.cells, ink.cell) ?? emptyCell(ink.cell);
+    const after = inked(cell, ink);
+    if (after !== cell) changed.set(ink.cell, after);
+  }
+  return changed.size === 0 ? document : { ...document, cells: { ...document.cells, ...Object.fromEntries(changed) } };
+}
+
 // -- The document --------------------------------------------------------------------------------------------------------
 
 function withSource(document: Document, fact: SourceIngested | SourceFailed): Document {

@@ -17,17 +17,7 @@ export class Follower {
 
   /** Call after the document has grown. Measures nothing unless it must: that would cost a layout each time. */
   grown(): void {
-    const isSelecting = !(getSelection()?.isCollapsed ?? true);
-    if (this.#isFollowing && !isSelecting) scrollTo({ top: document.documentElement.scrollHeight });
+    if (!this.#isFollowing || !(getSelection()?.isCollapsed ?? true)) return;
+    scrollTo({ top: document.documentElement.scrollHeight });
   }
-}
-
-/** The section that is being written and not in view; null where one is in view, or none is written. */
-export function liveOutOfView(): HTMLElement | null {
-  const streaming = [...document.querySelectorAll<HTMLElement>('section[data-state="streaming"]')];
-  const isInView = streaming.some((section) => {
-    const { top, bottom } = section.getBoundingClientRect();
-    return bottom > 0 && top < innerHeight;
-  });
-  return isInView ? null : (streaming[0] ?? null);
 }

@@ -4,6 +4,7 @@ import { createContext } from 'svelte';
 import type { Marker } from './citations';
 import { Evidence } from './evidence.svelte';
 import { LiveDocument } from './live.svelte';
+import { Sight } from './sight.svelte';
 
 /** A citation: the `index`th marker in a cell's text. */
 export interface Chosen {
@@ -18,6 +19,7 @@ export const NARROW = '(max-width: 899px)';
 export class Reader {
   readonly live: LiveDocument;
   readonly evidence: Evidence;
+  readonly sight = new Sight();
   /** The section that keys act on. */
   section = $state<string | null>(null);
   /** The citation whose passage is lit. */

@@ -1,10 +1,12 @@
 /** The lexed text of every cell: what is growing block by block, what is finished as a whole, what is old until the new begins. */
 
 import { GrowingText, lexed, type Lexed } from './markdown';
-import type { Cell, Document } from './types';
+import type { Cell } from './types';
 import { textOf } from './view';
 
 export interface Shown extends Lexed {
+  /** What was lexed. */
+  text: string;
   /** Of a try that failed: it stays, paler, until the next one has its first words. */
   isOld: boolean;
 }
@@ -15,7 +17,7 @@ interface Kept {
   shown: Shown;
 }
 
-const NOTHING: Shown = { blocks: [], markers: [], isOld: false };
+export const NOTHING: Shown = { text: '', blocks: [], markers: [], isOld: false };
 
 export class Texts {
   #kept = new Map<string, Kept>();
@@ -24,16 +26,13 @@ export class Texts {
     return this.#kept.get(cell)?.shown ?? NOTHING;
   }
 
-  /** Lexes what has changed, and says which cells that was. */
-  update(document: Document): string[] {
-    const changed: string[] = [];
-    for (const cell of Object.values(document.cells)) {
-      const was = this.#kept.get(cell.id);
-      if (was?.cell === cell) continue;
-      this.#kept.set(cell.id, kept(cell, was));
-      changed.push(cell.id);
-    }
-    return changed;
+  /** Lexes one cell's text, if there is more of it; says whether anything is to be shown anew. */
+  update(cell: Cell): boolean {
+    const was = this.#kept.get(cell.id);
+    if (was?.cell === cell) return false;
+    const now = kept(cell, was);
+    this.#kept.set(cell.id, now);
+    return now.shown !== was?.shown;
   }
 }
 
@@ -45,9 +44,10 @@ function kept(cell: Cell, was: Kept | undefined): Kept {
     return { cell, growing: null, shown };
   }
   const isWriting = cell.state.type === 'Writing';
-  if (was !== undefined && textOf(was.cell) === text && (was.growing !== null) === isWriting) {
-    return { ...was, cell, shown: { ...was.shown, isOld: isBetween } };
+  if (was !== undefined && was.shown.text === text && (was.growing !== null) === isWriting) {
+    const shown = was.shown.isOld === isBetween ? was.shown : { ...was.shown, isOld: isBetween };
+    return { ...was, cell, shown };
   }
   const growing = isWriting ? (was?.growing ?? new GrowingText()) : null;
-  return { cell, growing, shown: { ...(growing?.update(text) ?? lexed(text)), isOld: isBetween } };
+  return { cell, growing, shown: { ...(growing?.update(text) ?? lexed(text)), text, isOld: isBetween } };
 }
