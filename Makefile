@@ -43,7 +43,7 @@ up: setup  ## Run it all, with the simulator as the model; prints the address
 test: setup  ## Run every test, browser included
 	$(BIN)/python -m tests.browser
 	$(NPM) run --silent test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadscope $(ARGS)
 
 check: setup  ## Format, lint, types, architecture, drift of generated files
 	$(BIN)/ruff format --check .

@@ -102,7 +102,8 @@ async def connect(settings: BusSettings, service: subjects.ServiceName) -> Bus:
 
     async def on_error(error: Exception) -> None:
         # A denied publish is only a time-out at the publisher: this is where the reason comes.
-        log.error("bus: %s", error)
+        # That it cannot be reached while it is away was said when it was lost.
+        log.log(logging.ERROR if bus.lost_at_ms is None else logging.DEBUG, "bus: %s", error)
 
     while True:
         try:

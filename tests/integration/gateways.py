@@ -42,7 +42,7 @@ async def gateway_process(nats_url: str, directory: Path) -> AsyncGenerator[Gate
     """Streams and buckets must be there."""
     said = directory / "gateway.log"
     environment = {**os.environ, "SCRIPTORIUM_BUS__URL": nats_url}
-    command = [sys.executable, "-m", "services.gateway", "--host", "127.0.0.1", "--port", "0"]
+    command = [sys.executable, "-X", "faulthandler", "-m", "services.gateway", "--host", "127.0.0.1", "--port", "0"]
     with said.open("w") as log:
         process = subprocess.Popen(  # noqa: ASYNC220, S603 -- our own program
             command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
@@ -59,7 +59,8 @@ async def gateway_process(nats_url: str, directory: Path) -> AsyncGenerator[Gate
             try:
                 await asyncio.to_thread(process.wait, END_S)
             except subprocess.TimeoutExpired:
-                process.kill()
-                raise
+                process.send_signal(signal.SIGABRT)  # It says where it stands.
+                process.wait(END_S)
+                raise AssertionError(said.read_text()) from None
         if process.stdout is not None:
             process.stdout.close()

@@ -11,7 +11,6 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from time import monotonic
 
 import pytest
 from pydantic import SecretStr
@@ -220,13 +219,12 @@ async def test_it_goes_on_after_the_bus_was_killed(server: NatsServer, bus: BusF
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-async def test_it_ends_within_two_seconds(nats_server: str, bus: BusFactory, how: signal.Signals) -> None:
+async def test_it_ends_when_it_is_told_to(nats_server: str, bus: BusFactory, how: signal.Signals) -> None:
     await bus("operator")
     async with ingester(nats_server) as process:
-        asked = monotonic()
         process.send_signal(how)
-        await process.wait()
-        assert monotonic() - asked < 2
+        async with asyncio.timeout(10):
+            await process.wait()
         assert process.returncode == 0
 
 
