@@ -19,7 +19,7 @@ from schemas.jobs import AnyJob, IngestSource, PlanOutline, WriteCell
 from services.conductor.core import Decision, Situation, bundled, decide, obey, suspects
 from services.conductor.viewers import Viewers
 from services.shared.bus import Bus
-from services.shared.clock import monotonic_ms, now_ms
+from services.shared.clock import monotonic_ms, now_ms, thought_ms
 from services.shared.log import (
     APPEND_TRY_S,
     BusUnavailableError,
@@ -55,6 +55,8 @@ class Entry:
         self.published: set[str] = set()
         self.expected_soon = False
         self.thought_until_ms = 0.0
+        self.settled = 0
+        """Up to this sequence, nothing was missing when it was last looked at; what time brings, `timer` looks at."""
         self.timer: asyncio.TimerHandle | None = None
         self.ran = False
         self.ink_timer: asyncio.TimerHandle | None = None
@@ -95,6 +97,8 @@ class Desk:
         entry = self._entry(id_)
         if entry.document is None and isinstance(fact := decode_fact(data), DocumentCreated):
             entry.document = created(id_, fact, sequence)  # The first of its log: nothing to read before it.
+        if sequence <= entry.settled:
+            return  # Its own fact, or one that came with an earlier one.
         if monotonic_ms() < entry.thought_until_ms and entry.document is not None:
             self._wake(id_, entry, entry.thought_until_ms - monotonic_ms())
             return
@@ -133,6 +137,7 @@ class Desk:
             decision = self._decide(id_, entry, entry.document, on_queue)
             await self._publish_all(decision.jobs, entry)
             if not decision.facts:
+                entry.settled = entry.document.sequence
                 self._rest(id_, entry, decision.wake_at_ms)
                 return
             await self._append(id_, entry, decision.facts)
@@ -141,7 +146,7 @@ class Desk:
         self._wake(id_, entry, RETRY_S * 1_000)
 
     def _decide(self, id_: str, entry: Entry, document: Document, on_queue: frozenset[str] | None) -> Decision:
-        began_ms, now = monotonic_ms(), now_ms()
+        before_ms, now = thought_ms(), now_ms()
         situation = Situation(
             now_ms=now,
             viewers=self.viewers.count(id_),
@@ -150,9 +155,9 @@ class Desk:
             lost=frozenset() if on_queue is None else frozenset(suspects(document, now)) - on_queue,
         )
         decision = decide(document, situation)
-        thought_ms = monotonic_ms() - began_ms
-        if thought_ms > THOUGHT_MS_MAX:
-            entry.thought_until_ms = began_ms + thought_ms * THOUGHT_SHARE
+        taken_ms = thought_ms() - before_ms
+        if taken_ms > THOUGHT_MS_MAX:
+            entry.thought_until_ms = monotonic_ms() + taken_ms * (THOUGHT_SHARE - 1)
         return decision
 
     async def _append(self, id_: str, entry: Entry, facts: tuple[AnyFact, ...]) -> bool:

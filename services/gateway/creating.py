@@ -1,7 +1,8 @@
-"""Makes a document of a request: sources first, the key's digest next, the first fact last, so that nothing half-made shows."""
+"""Makes a document of a request: sources first, then the key's digest and the first fact, so that nothing half-made shows."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import hmac
@@ -66,6 +67,7 @@ class Creating:
         if idempotency_key:
             made = await self._repeatable(idempotency_key, body)
             if await self._is_made(made.id):
+                await self._access.grant(made.id, made.key)  # Whoever made it may have got no further.
                 return made
         sources: list[SourceGiven] = []
         try:
@@ -81,8 +83,7 @@ class Creating:
             )
             if len(encode(fact)) > FACT_BYTES_MAX:
                 raise Problem(413, f"Brief, outline and policy together may have {FACT_BYTES_MAX} bytes.")  # noqa: TRY301 -- what is half made goes
-            await self._access.grant(made.id, made.key)
-            await append(self._bus, made.id, fact, expected=0)
+            await self._keep(made, fact)
         except ConflictError:
             return made  # Another request with this idempotency key was first.
         except BusUnavailableError:
@@ -91,6 +92,17 @@ class Creating:
             await self._undo(made.id, sources)
             raise
         return made
+
+    async def _keep(self, made: Made, fact: DocumentCreated) -> None:
+        """Key and first fact, in one round trip; whoever asked is told of the document once both are there."""
+        kept = await asyncio.gather(
+            self._access.grant(made.id, made.key),
+            append(self._bus, made.id, fact, expected=0),
+            return_exceptions=True,  # Neither is left on its way while the other is undone.
+        )
+        for result in kept:
+            if isinstance(result, BaseException):
+                raise result
 
     async def _undo(self, document: str, sources: Sequence[SourceGiven]) -> None:
         if await self._is_made(document):  # By another request with the same idempotency key.

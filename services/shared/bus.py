@@ -55,6 +55,8 @@ class Bus:
         self.js: JetStreamContext = client.jetstream(timeout=REQUEST_TIMEOUT_S)
         self.lost_at_ms: float | None = None
         """On the monotonic clock; None while connected."""
+        self.epochs: dict[str, int] = {}
+        """When the streams that are there now were made, as far as it was asked; a server that comes back may have new ones."""
         self._on_reconnected: dict[int, OnReconnected] = {}
         self._next_key = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,6 +69,7 @@ class Bus:
 
     async def lost(self) -> None:
         """nats-py's disconnected_cb."""
+        self.epochs = {}
         if self.lost_at_ms is None and not self.client.is_closed:
             self.lost_at_ms = monotonic_ms()
             log.warning("bus lost")
@@ -74,6 +77,7 @@ class Bus:
     async def reconnected(self) -> None:
         """nats-py's reconnected_cb. Callbacks run as tasks: they make requests, which this callback would block."""
         self.lost_at_ms = None
+        self.epochs = {}
         log.info("bus is back")
         for callback in tuple(self._on_reconnected.values()):
             task = asyncio.ensure_future(callback())

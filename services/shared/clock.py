@@ -15,6 +15,11 @@ def monotonic_ms() -> float:
     return time.perf_counter_ns() / 1_000_000
 
 
+def thought_ms() -> float:
+    """What this thread has computed so far, milliseconds: does not count what others computed meanwhile on a busy machine."""
+    return time.thread_time_ns() / 1_000_000
+
+
 def now_exact_ms() -> float:
     """Wall clock with fractions of a millisecond: for comparing what two processes on one machine saw."""
     return time.time_ns() / 1_000_000

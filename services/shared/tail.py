@@ -50,14 +50,19 @@ def ink_of(document: str) -> Subject:
 
 
 async def epoch_of(bus: Bus, stream: str) -> int:
-    """When this incarnation of a stream was made, microseconds: sequences of another one mean nothing. Waits until it is there."""
-    while True:
+    """When this incarnation of a stream was made, microseconds: sequences of another one mean nothing. Waits until it is there.
+
+    Asked once a connection: a stream is made anew only where a server was.
+    """
+    while stream not in bus.epochs:
+        known = bus.epochs  # Replaced when the connection is lost: an answer from before it is forgotten with it.
         try:
             info = await bus.js.stream_info(stream)
         except (NotFoundError, NatsError, TimeoutError):
             await asyncio.sleep(RETRY_S)
         else:
-            return int(info.created.timestamp() * 1_000_000) if info.created else 0
+            known[stream] = int(info.created.timestamp() * 1_000_000) if info.created else 0
+    return bus.epochs[stream]
 
 
 def _nowhere(_sequence: int, _data: bytes) -> None:

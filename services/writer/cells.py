@@ -31,7 +31,9 @@ class CellWriter:
         limits = self._settings.limits
         sources = await self._sources.of(document, only=wanted.row)
         # Ranking takes milliseconds, which no other cell's text should wait for.
-        chosen = await asyncio.to_thread(choose, sources, query(document, wanted), limits.passages_max)
+        chosen = (
+            await asyncio.to_thread(choose, sources, query(document, wanted), limits.passages_max) if sources else ()
+        )
         return Prepared(
             work=CellWork(ask, wanted, messages(document, wanted, chosen, sources), sources),
             chain=chain_of(document.policy.model, self._settings.models.write),
