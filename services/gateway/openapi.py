@@ -15,6 +15,7 @@ from schemas.requests import (
     ProblemDetails,
     UploadMade,
 )
+from services.gateway.exports.formats import MEDIA_TYPES
 
 JSON = "application/json"
 TEXT = "text/plain"
@@ -55,7 +56,15 @@ CALLS: tuple[Call, ...] = (
         (403, 413, 422, 503),
         query=("name",),
     ),
-    Call("get", _ID, "The folded document, as JSON or as Markdown.", None, {200: Document}, (400, 404, 406, 503)),
+    Call(
+        "get",
+        _ID,
+        "The folded document, as JSON, or to take away: Markdown, HTML, DOCX, or the table of a section as CSV.",
+        None,
+        {200: Document},
+        (400, 404, 406, 422, 503),
+        query=("format", "section"),
+    ),
     Call(
         "get",
         f"{_ID}/events",
@@ -146,8 +155,8 @@ def _answer(type_: type | str | None) -> dict[str, Any]:
 def _content(type_: type | str) -> dict[str, Any]:
     if isinstance(type_, str):
         return {type_: {}}
-    content = {JSON: _schema(type_)}
-    return content | {"text/markdown": {}} if type_ is Document else content
+    exports: dict[str, Any] = {media_type: {} for media_type in MEDIA_TYPES.values()} if type_ is Document else {}
+    return exports | {JSON: _schema(type_)}
 
 
 def _schema(type_: type) -> dict[str, Any]:

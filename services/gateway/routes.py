@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
-from urllib.parse import quote
 
 import httpx2
 import msgspec
@@ -19,7 +18,6 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from schemas import commands, subjects
-from schemas import document as documents
 from schemas.asyncapi import asyncapi
 from schemas.commands import AnyCommand, ResumeDocument, StopDocument
 from schemas.document import Document
@@ -32,11 +30,11 @@ from services.gateway.frames import parse_cursor
 from services.gateway.guard import OwnPagesOnly
 from services.gateway.hub import Hubs
 from services.gateway.leases import Leases
-from services.gateway.markdown import markdown
 from services.gateway.metrics import exposition
 from services.gateway.openapi import openapi
 from services.gateway.problems import Problem, decoded, on_bus_away, on_defect, on_http_error, on_problem
 from services.gateway.readiness import missing
+from services.gateway.taking import Taking
 from services.gateway.uploads import Uploads
 from services.gateway.viewer import ViewerResponse
 from services.shared.bus import Bus
@@ -50,7 +48,6 @@ WAIT_S_MAX = 600
 COOKIE_S = 365 * 24 * 3_600
 VERSION = version("scriptorium")
 JSON = "application/json"
-MARKDOWN = "text/markdown"
 
 _ID = re.compile(r"^[0-9a-f]{32}$")
 _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*(\d{1,6})\s*(?:$|[,;])")
@@ -78,6 +75,7 @@ class Face:
         self.creating = creating
         self.uploads = uploads
         self.store = store
+        self.taking = Taking(store)
         self.hubs = hubs
         self.leases = leases
         self.http = http
@@ -132,19 +130,19 @@ class Face:
             wait_s = min(int(found[1]), WAIT_S_MAX)
             finished = await self._finished(request, made.id, wait_s)
             if finished is not None:
-                response = await self._shown(request, finished, 201)
+                response = await self.taking.answer(request, finished, 201)
                 return self._created_headers(request, response, made, {"Preference-Applied": f"wait={wait_s}"})
         return self._created(request, made)
 
     async def read(self, request: Request) -> Response:
-        """The folded document, as JSON or Markdown."""
+        """The folded document, as JSON or in a form to take away."""
         if "at" in request.query_params:
             raise Problem(400, "Earlier moments (`at`) cannot be read yet.")
         hub, unuse = await self.hubs.use(_document_id(request))
         try:
             if hub.document is None:
                 raise _no_document()
-            return await self._shown(request, hub.document)
+            return await self.taking.answer(request, hub.document)
         finally:
             unuse()
 
@@ -261,33 +259,6 @@ class Face:
         return _json(asyncapi(VERSION))
 
     # -- Answers --------------------------------------------------------------------------------------------------------
-
-    async def _shown(self, request: Request, document: Document, status: int = 200) -> Response:
-        """As JSON unless Markdown is asked for."""
-        accept = request.headers.get("accept", "*/*")
-        headers = {"ETag": f'"{document.sequence}"', "Cache-Control": "no-cache"}
-        if MARKDOWN in accept:
-            name = quote(f"{document.title or 'document'}.md")
-            headers["Content-Disposition"] = f"inline; filename*=UTF-8''{name}"
-            return Response(
-                markdown(document, await self._pages(document)).encode(),
-                status,
-                headers,
-                media_type=f"{MARKDOWN}; charset=utf-8",
-            )
-        if not any(kind in accept for kind in (JSON, "application/*", "*/*")):
-            raise Problem(406, "A document is to be had as application/json or text/markdown.")
-        return Response(documents.encode(document), status, headers, media_type=JSON)
-
-    async def _pages(self, document: Document) -> dict[tuple[str, int], int]:
-        """On which page each passage stands, of the sources that have pages."""
-        pages: dict[tuple[str, int], int] = {}
-        for id_, source in document.sources.items():
-            found = await self.store.get_passages(document.id, id_) if source.pages else None
-            for passage in found.passages if found is not None else ():
-                if passage.page is not None:
-                    pages[id_, passage.number] = passage.page
-        return pages
 
     def _created(self, request: Request, made: Made) -> Response:
         base = self.settings.gateway.public_url or f"{request.url.scheme}://{request.url.netloc}"

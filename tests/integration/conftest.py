@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from schemas import streams
@@ -17,6 +18,7 @@ from schemas.subjects import ServiceName
 from services.shared.bus import Bus, connect
 from services.shared.provision import provision
 from services.shared.settings import BusSettings
+from tests.integration.gateways import GatewayProcess, gateway_process
 
 BINARY = Path(sysconfig.get_path("scripts")) / "nats-server"
 LISTENING = re.compile(r"Listening for client connections on 127\.0\.0\.1:(\d+)")
@@ -112,3 +114,17 @@ async def bus(nats_server: str) -> AsyncIterator[BusFactory]:
     yield connected
     for made in reversed(buses):
         await made.close()
+
+
+@pytest.fixture
+async def house(bus: BusFactory, nats_server: str, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
+    """A gateway; the bus fixture has made the streams."""
+    await bus("operator")
+    async with gateway_process(nats_server, tmp_path) as process:
+        yield process
+
+
+@pytest.fixture
+def client(house: GatewayProcess) -> httpx2.AsyncClient:
+    """An HTTP client of it."""
+    return house.client

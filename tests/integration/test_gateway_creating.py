@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,17 +14,10 @@ from services.shared.clock import now_ms
 from services.shared.log import read
 from services.shared.sources import SourceStore
 from tests.integration.conftest import BusFactory
-from tests.integration.gateways import GatewayProcess, gateway_process
+from tests.integration.gateways import GatewayProcess
 from tests.system import create
 
 TEXT = {"name": "a.md", "text": "# A\n\nWords."}
-
-
-@pytest.fixture
-async def house(bus: BusFactory, nats_server: str, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
-    await bus("operator")
-    async with gateway_process(nats_server, tmp_path) as process:
-        yield process
 
 
 async def _post(

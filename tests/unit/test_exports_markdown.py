@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from schemas.document import Cell, Completed, Completion, Document, Done, Failed, Ink, Source, Writing
+from schemas.passages import Passage
 from schemas.values import Citation, Column, Policy, Section, SourceGiven
-from services.gateway.markdown import markdown
+from services.gateway.exports.markdown import markdown
 
 
 def _completed(id_: str, text: str, *citations: Citation) -> Cell:
@@ -39,7 +40,10 @@ def test_citations_are_numbered_and_lead_to_their_source() -> None:
 
 def test_a_source_with_pages_is_cited_by_page() -> None:
     text = 'Work [[s1:2 "ora et labora"]].'
-    shown = markdown(_document((Section(id="a", heading="A"),), _completed("a", text)), {("s1", 2): 17})
+    shown = markdown(
+        _document((Section(id="a", heading="A"),), _completed("a", text)),
+        {("s1", 2): Passage(number=2, start=0, end=1, text="t", page=17)},
+    )
     assert "1. The | Rule, page 17: “ora et labora”" in shown
 
 

@@ -1,0 +1,1 @@
+"""A document to take away: Markdown, HTML, DOCX, a table as CSV."""
