@@ -54,7 +54,14 @@ def broker_for(settings: BusSettings, service: subjects.ServiceName) -> NatsBrok
         pending_size=PENDING_BYTES_MAX,
         graceful_timeout=None,
         logger=None,
+        # Handlers are given the message as it is. Injecting it, FastStream would go through a thread for each one.
+        apply_types=False,
+        decoder=_as_it_is,
     )
+
+
+async def _as_it_is(message: NatsMessage) -> NatsMessage:
+    return message
 
 
 class Worker:
