@@ -12,15 +12,20 @@ import threading
 import time
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 import msgspec
+from pydantic import SecretStr
 
 from schemas import document as documents
+from schemas import subjects
 from schemas.document import Document, Done
-from schemas.events import TextAppended, decode_event
+from schemas.events import AnyFact, TextAppended, decode_event, decode_fact
 from schemas.fold import fold, fold_ink
+from services.shared.bus import connect
+from services.shared.log import read
+from services.shared.settings import BusSettings
 
 READY_S = 90.0
 SAID_S = 30.0
@@ -134,6 +139,45 @@ class System:
         pid = self.pids(service)[number]
         os.kill(pid, with_signal)
         return pid
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What a service of this system was told by its environment; its password on the bus is in it."""
+        told = Path(f"/proc/{self.pids(service)[0]}/environ").read_bytes().decode().split("\0")
+        return dict(line.split("=", 1) for line in told if line)
+
+    @contextlib.contextmanager
+    def another_gateway(self) -> Generator[Gateway]:
+        """One more gateway on the same bus; nobody starts it again when it dies."""
+        command = [sys.executable, "-m", "services.gateway", "--host", "127.0.0.1", "--port", "0"]
+        with subprocess.Popen(  # noqa: S603 -- our own program
+            command, stdout=subprocess.PIPE, text=True, env=self.environment("gateway")
+        ) as process:
+            try:
+                assert process.stdout is not None
+                found = ADDRESS.search(process.stdout.readline())
+                assert found is not None
+                yield Gateway(process, found[0])
+            finally:
+                process.terminate()
+                process.wait(END_S)
+
+    async def facts(self, document: str) -> list[AnyFact]:
+        """A document's log, read on the bus as a gateway reads it."""
+        told = self.environment("gateway")
+        password = SecretStr(told["SCRIPTORIUM_BUS__PASSWORD"])
+        bus = await connect(BusSettings(url=told["SCRIPTORIUM_BUS__URL"], password=password), "gateway")
+        try:
+            stored = read(bus.client, subjects.FACTS, subjects.facts_stored(document))
+            return [decode_fact(one.data) async for one in stored]
+        finally:
+            await bus.close()
+
+
+class Gateway(NamedTuple):
+    """One that stands beside the system's own."""
+
+    process: subprocess.Popen[str]
+    address: str
 
 
 @contextlib.contextmanager
