@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -17,13 +17,21 @@ from msgspec.structs import replace
 from schemas import jobs, subjects
 from schemas.cells import text_digest
 from schemas.document import Document
-from schemas.events import AnyFact, CellQueued, DocumentCreated, DocumentPaused, Fact, SourceIngested
+from schemas.events import (
+    AnyFact,
+    CellQueued,
+    DocumentCreated,
+    DocumentPaused,
+    Fact,
+    SourceIngested,
+    decode_fact,
+)
 from schemas.jobs import PlanOutline, WriteCell
 from schemas.passages import Passage, Passages
 from schemas.values import Lane, Policy, Section, SourceGiven
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
-from services.shared.log import append, read_document
+from services.shared.log import append, read, read_document
 from services.shared.sources import SourceStore
 from services.shared.tail import DocumentTail
 
@@ -176,6 +184,11 @@ class Desk:
         document = await read_document(self.bus, self.id)
         assert document is not None
         return document
+
+    async def log(self) -> AsyncIterator[tuple[int, AnyFact]]:
+        """Every fact of its log, with its sequence."""
+        async for stored in read(self.bus.client, subjects.FACTS, subjects.facts_stored(self.id)):
+            yield stored.sequence, decode_fact(stored.data)
 
     def _heard(self, fact: AnyFact) -> None:
         self.facts.append(fact)

@@ -89,6 +89,8 @@ class LimitSettings(_Part):
     between_tokens_ms: Annotated[int, Field(ge=1)] = 20_000
     tries_max: Annotated[int, Field(ge=1, le=20)] = 6
     """Enough, with its waits, to outlast the restart of a provider on this machine."""
+    cell_s: Annotated[int, Field(ge=1)] = 900
+    """Seconds that a cell may take from the moment a writer has it, all of its tries together. Its ink is kept as long."""
     tokens_out_max: Annotated[int, Field(ge=16)] = 2_000
     plan_tokens_out_max: Annotated[int, Field(ge=16)] = 4_000
     passages_max: Annotated[int, Field(ge=1, le=200)] = 12

@@ -29,6 +29,7 @@ class CellWriter:
         if wanted is None:
             return None
         limits = self._settings.limits
+        tokens_max = document.policy.cell_tokens_max or limits.tokens_out_max
         sources = await self._sources.of(document, only=wanted.row)
         # Ranking takes milliseconds, which no other cell's text should wait for.
         chosen = (
@@ -37,6 +38,6 @@ class CellWriter:
         return Prepared(
             work=CellWork(ask, wanted, messages(document, wanted, chosen, sources), sources),
             chain=chain_of(document.policy.model, self._settings.models.write),
-            tokens_out_max=limits.tokens_out_max,
+            tokens_out_max=min(tokens_max, limits.tokens_out_max),
             structured=None if wanted.column is None else "bad_answer",
         )

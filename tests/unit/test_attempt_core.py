@@ -14,6 +14,7 @@ from schemas.events import (
     AttemptStarted,
     CallReserved,
     CallSettled,
+    CellDeferred,
     CellFailed,
 )
 from schemas.values import ErrorKind
@@ -46,6 +47,7 @@ from services.shared.attempt.events import (
     RetryDue,
     StopAsked,
     TextArrived,
+    TooDear,
     Troubled,
 )
 from services.shared.attempt.plan import Plan, Usage
@@ -154,6 +156,46 @@ def test_a_claim_that_is_refused_makes_no_call() -> None:
     told = Told().on(Begin(at_ms=0), Admitted(at_ms=1), Refused(at_ms=2, release="leave"))
     assert told.effects == (LetGo("leave"),)
     assert told.state == Over()
+
+
+def test_a_call_that_the_document_s_budget_does_not_leave_gives_the_job_back_and_says_what_it_needs() -> None:
+    told = Told().on(Begin(at_ms=0), Admitted(at_ms=1), TooDear(at_ms=2, whose="document", cost_max=0.5))
+    deferred = CellDeferred(at_ms=2, cell="a", attempt=3_002_001, cost_needed=0.5)
+    assert told.effects == (Append(deferred), LetGo("ack"))
+
+
+def test_a_retry_that_the_cell_s_budget_does_not_leave_fails_the_cell() -> None:
+    told = calling().on(trouble("cut"), RetryDue(at_ms=600), Admitted(at_ms=601))
+    told.on(TooDear(at_ms=602, whose="cell", cost_max=0.5))
+    assert told.kinds() == ["CellFailed", "LetGo"]
+    (failed,) = told.facts()
+    assert isinstance(failed, CellFailed)
+    assert failed.kind == "budget"
+
+
+def test_a_hedge_that_is_too_dear_is_not_made_and_the_call_goes_on() -> None:
+    told = calling().on(HedgeDue(at_ms=500, model="p/two"), TooDear(at_ms=501, whose="document", cost_max=0.5))
+    assert told.effects == ()
+    told.on(text("slow but sure", at_ms=900), Ended(at_ms=950, call=1, reason="stop"))
+    assert told.kinds() == ["Conclude", "CallSettled", "LetGo"]
+
+
+def test_a_repair_reserves_the_answer_that_it_sends_back() -> None:
+    answer = "{" * 1_000
+    told = calling(FORMED).on(
+        text(answer), Ended(at_ms=20, call=1, reason="stop", problem="no JSON"), Admitted(at_ms=21)
+    )
+    (claim,) = told.effects
+    assert isinstance(claim, Claim)
+    assert claim.fact.tokens_in_max >= 200 + 500
+    assert claim.fact.cost_max == pytest.approx((claim.fact.tokens_in_max + 2_000) / 1_000_000)
+
+
+def test_a_count_of_ten_times_too_much_is_not_believed() -> None:
+    told = calling().on(text("four"), Counted(call=1, usage=Usage(1_000, 10)), Ended(at_ms=30, call=1, reason="stop"))
+    (bill,) = told.facts()
+    assert isinstance(bill, CallSettled)
+    assert (bill.tokens_in, bill.tokens_out, bill.exact) == (100, 1, False)
 
 
 # -- Errors -------------------------------------------------------------------------------------------------------------
@@ -429,6 +471,7 @@ events: st.SearchStrategy[AttemptEvent] = st.one_of(
     st.builds(Admitted, at_ms=times),
     st.builds(Claimed, at_ms=times),
     st.builds(Refused, at_ms=times, release=st.sampled_from(["ack", "leave"])),
+    st.builds(TooDear, at_ms=times, whose=st.sampled_from(["document", "cell"]), cost_max=st.floats(0.01, 1.0)),
     st.builds(TextArrived, at_ms=times, call=numbers, text=st.text("ab ", max_size=5)),
     st.builds(Counted, call=numbers, usage=st.builds(Usage, st.integers(0, 9), st.integers(0, 9))),
     st.builds(
@@ -479,7 +522,7 @@ class World:
                 return isinstance(self.told.state, Fresh)
             case Admitted():
                 return self.admitting
-            case Claimed() | Refused():
+            case Claimed() | Refused() | TooDear():
                 return bool(self.claims)
             case TextArrived() | Counted() | Ended() | Troubled():
                 return event.call in self.open
@@ -496,7 +539,7 @@ class World:
                 self.admitting = False
             case Claimed():
                 self.claimed.append(self.claims.pop(0).fact)
-            case Refused():
+            case Refused() | TooDear():
                 self.claims.pop(0)
             case Ended() | Troubled():
                 self.open.discard(event.call)

@@ -8,8 +8,8 @@ from schemas import subjects
 from schemas.events import AnyFact, AttemptStarted, CallReserved, TextAppended
 from schemas.events import encode as encode_event
 from services.shared.attempt.documents import Followed
-from services.shared.attempt.events import Claimed, Refused
-from services.shared.attempt.look import Ask, is_mine, look, may_hedge
+from services.shared.attempt.events import Claimed, Refused, TooDear
+from services.shared.attempt.look import Ask, has_budget, is_mine, look, may_hedge, short_of
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
 from services.shared.log import BusUnavailableError, ConflictError, append
@@ -25,8 +25,8 @@ class Claims:
         self._followed = followed
         self._ask = ask
 
-    async def claim(self, fact: AttemptStarted | CallReserved) -> Claimed | Refused:
-        """Append it where the log ends, if what the log says up to there still wants it."""
+    async def claim(self, fact: AttemptStarted | CallReserved) -> Claimed | Refused | TooDear:
+        """Append it where the log ends, if what the log says up to there still wants it, and leaves the money for it."""
         followed, ask = self._followed, self._ask
         async with followed.turn:
             while True:
@@ -39,6 +39,11 @@ class Claims:
                     verdict = "go" if may_hedge(document, ask, fact.attempt) else "ack"
                 if document is None or verdict != "go":
                     return Refused(at_ms=now_ms(), release="leave" if verdict == "leave" else "ack")
+                if document.sequence < followed.own and has_budget(document):
+                    await followed.tail.reached(followed.own)  # What this process has reserved itself counts as well.
+                    continue
+                if (whose := short_of(document, fact)) is not None:
+                    return TooDear(at_ms=now_ms(), whose=whose, cost_max=fact.cost_max)
                 try:
                     followed.own = await append(
                         self._bus, ask.document, fact, expected=max(document.sequence, followed.own)

@@ -4,7 +4,7 @@ The table of what happens where; `speaking.py` has what open calls say, `endings
 a try failed, of Closing where sockets are still open, of Withdrawing where it was stopped while its claim was on its way. The
 drawing is `docs/diagrams/attempt.md`, generated from this function. What it promises, whatever happens in whatever order:
 - no call is started that the log does not have (`Claimed` comes before `StartCall`), and every one started is settled;
-- after a stop or the deadline no call is started;
+- after a stop or the deadline no call is started, and none that a budget does not leave;
 - it lets the job go exactly once, as its very last effect.
 """
 
@@ -13,9 +13,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from schemas.attempts import attempt_number
-from schemas.events import (
-    AttemptStarted,
-)
+from schemas.events import AttemptStarted, CellDeferred
 from services.shared.attempt.choose import first_model
 from services.shared.attempt.effects import (
     Append,
@@ -40,6 +38,7 @@ from services.shared.attempt.events import (
     RetryDue,
     StopAsked,
     TextArrived,
+    TooDear,
     Troubled,
 )
 from services.shared.attempt.plan import Call, Plan, Tries
@@ -56,7 +55,9 @@ from services.shared.attempt.states import (
     Pausing,
     Withdrawing,
 )
-from services.shared.attempt.tally import reserved, settled
+from services.shared.attempt.tally import reserved, settled, tokens_in_max
+
+CELL_BUDGET_MESSAGE = "What this part may cost is spent."
 
 
 def step(plan: Plan, state: AttemptState, event: AttemptEvent) -> Step:  # noqa: C901 -- one arm a state
@@ -75,7 +76,7 @@ def step(plan: Plan, state: AttemptState, event: AttemptEvent) -> Step:  # noqa:
         case Admitting():
             return _admitting(plan, state, event)
         case Claiming():
-            return _claiming(state, event)
+            return _claiming(plan, state, event)
         case Calling():
             return _calling(plan, state, event)
         case Withdrawing():
@@ -110,16 +111,16 @@ def _admitting(plan: Plan, state: Admitting, event: AttemptEvent) -> Step:
         attempt=attempt,
         writer=plan.writer,
         model=tries.model,
-        tokens_in_max=plan.tokens_in_max,
+        tokens_in_max=tokens_in_max(plan, tries.repair),
         tokens_out_max=plan.tokens_out_max,
-        cost_max=reserved(plan, tries.model),
+        cost_max=reserved(plan, tries.model, tries.repair),
         fell_back_from=plan.instead_of(tries.model),
         tries_max=plan.tries_max,
     )
     return Claiming(tries, attempt), (Claim(fact),)
 
 
-def _claiming(state: Claiming, event: AttemptEvent) -> Step:
+def _claiming(plan: Plan, state: Claiming, event: AttemptEvent) -> Step:
     match event:
         case Claimed():
             tries = state.tries
@@ -128,6 +129,12 @@ def _claiming(state: Claiming, event: AttemptEvent) -> Step:
             return Calling(tries=tries, attempt=state.attempt, calls=(call,)), (start,)
         case Refused():
             return Over(), (LetGo(event.release),)
+        case TooDear(whose="document"):
+            fact = CellDeferred(at_ms=event.at_ms, cell=plan.cell, attempt=state.attempt, cost_needed=event.cost_max)
+            return Over(), (Append(fact), LetGo("ack"))
+        case TooDear():
+            given_up = GivenUp(kind="budget", message=CELL_BUDGET_MESSAGE)
+            return ended(plan, state.tries, None, (), "", given_up, event.at_ms)
         case _:
             return state, ()
 
@@ -146,6 +153,8 @@ def _withdrawing(plan: Plan, state: Withdrawing, event: AttemptEvent) -> Step:
             return after, (Append(fact), *effects)
         case Refused():
             return Over(), (LetGo(event.release),)
+        case TooDear():
+            return ended(plan, state.tries, None, (), "", state.ending, event.at_ms)
         case _:
             return state, ()
 
@@ -174,7 +183,7 @@ def _calling(plan: Plan, state: Calling, event: AttemptEvent) -> Step:
             return hedge(plan, state, event)
         case Claimed():
             return hedge_claimed(plan, state, event)
-        case Refused():
+        case Refused() | TooDear():
             return replace(state, hedging=None), ()
         case _:
             return state, ()
@@ -196,7 +205,7 @@ def _closing(plan: Plan, state: Closing, event: AttemptEvent) -> Step:
         case Claimed() if state.hedging is not None:
             fact = settled(plan, state.attempt, state.hedging, "cancelled", event.at_ms, sent=False)
             return continued(plan, replace(state, hedging=None), (Append(fact),), event.at_ms)
-        case Refused() if state.hedging is not None:
+        case Refused() | TooDear() if state.hedging is not None:
             return continued(plan, replace(state, hedging=None), (), event.at_ms)
         case _:
             return state, ()

@@ -46,7 +46,7 @@ from services.shared.attempt.states import (
     Whole,
     Withdrawing,
 )
-from services.shared.attempt.tally import saved, settled
+from services.shared.attempt.tally import saved, saved_cost, settled
 
 
 def admit(tries: Tries) -> Step:
@@ -165,6 +165,7 @@ def _receipt(  # noqa: PLR0913, PLR0917 -- likewise
         calls_closed=len(closed),
         characters=sum(call.characters for call in closed),
         tokens_saved=saved(plan, closed),
+        cost_saved=saved_cost(plan, closed),
     )
     return (Append(receipt),)
 
@@ -197,6 +198,7 @@ def _concluded(plan: Plan, attempt: int, text: str, whole: Whole, at_ms: int) ->
         model=call.model,
         fell_back_from=plan.instead_of(call.model),
         cut=whole.cut,
+        tokens_in=bill.tokens_in,
         tokens_out=bill.tokens_out,
         cost=bill.cost,
         first_token_ms=call.first_token_ms,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from schemas.values import CancelReason, ErrorKind
@@ -34,6 +36,14 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 
     at_ms: int
     release: Release
+
+
+class TooDear(msgspec.Struct, frozen=True, kw_only=True):
+    """The log would want it, and a budget does not leave what it may cost: the document's for now, or the cell's for good."""
+
+    at_ms: int
+    whose: Literal["document", "cell"]
+    cost_max: float
 
 
 class TextArrived(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -115,6 +125,7 @@ AttemptEvent = (
     | Admitted
     | Claimed
     | Refused
+    | TooDear
     | TextArrived
     | Counted
     | Ended

@@ -8,8 +8,9 @@ import msgspec
 
 from schemas.attempts import job_of
 from schemas.document import Cell, Document, Paused, Queued, Retrying, Running, Writing
-from schemas.events import PLAN_CELL, AttemptStarted
+from schemas.events import PLAN_CELL, AttemptStarted, CallReserved
 from schemas.jobs import PlanOutline, WriteCell
+from schemas.spending import affords, cell_affords
 from services.shared.attempt.events import StopAsked
 from services.shared.attempt.plan import Release
 
@@ -76,6 +77,18 @@ def may_hedge(document: Document | None, ask: Ask, attempt: int) -> bool:
         and isinstance(cell.state, Writing)
         and cell.attempt == attempt
     )
+
+
+def has_budget(document: Document) -> bool:
+    """Whether there is a limit to what its calls may cost."""
+    return document.policy.budget is not None or document.policy.cell_budget is not None
+
+
+def short_of(document: Document, fact: AttemptStarted | CallReserved) -> Literal["document", "cell"] | None:
+    """Whose budget does not leave what a call may cost. The cell's is looked at first: waiting would not help it."""
+    if not cell_affords(document, fact.cell, fact.cost_max):
+        return "cell"
+    return None if affords(document, fact.cost_max) else "document"
 
 
 def unwanted(document: Document, ask: Ask, delivery: int, at_ms: int) -> StopAsked | None:

@@ -75,7 +75,7 @@ class Runner:
             prepared = await self._purpose.prepare(document, ask)
             if prepared is None:
                 return "ack"
-            plan = self._plan(ask, delivery, prepared)
+            plan = self._plan(document, ask, delivery, prepared)
             session = Session(self._bus, self._models, followed, ask, plan, prepared.work)
             self.sessions.add(session)
             try:
@@ -114,7 +114,10 @@ class Runner:
             verdict = look(followed.document, ask, attempt)
         return verdict
 
-    def _plan(self, ask: Ask, delivery: int, prepared: Prepared) -> Plan:
+    def _plan(self, document: Document, ask: Ask, delivery: int, prepared: Prepared) -> Plan:
+        cell_s = self._models.limits.cell_s
+        if document.policy.cell_deadline_s is not None:
+            cell_s = min(document.policy.cell_deadline_s, cell_s)
         characters = sum(len(message.content) for message in prepared.work.messages)
         return Plan(
             cell=ask.cell,
@@ -123,7 +126,7 @@ class Runner:
             delivery=delivery,
             writer=self._name,
             chain=prepared.chain,
-            deadline_ms=ask.deadline_ms,
+            deadline_ms=min(ask.deadline_ms, now_ms() + cell_s * 1_000),
             tokens_in_max=-(-characters // CHARACTERS_PER_TOKEN_MIN),
             tokens_out_max=prepared.tokens_out_max,
             tries_max=self._models.limits.tries_max,

@@ -36,7 +36,7 @@ from services.shared.attempt.states import (
     Ending,
     Whole,
 )
-from services.shared.attempt.tally import characters_max, reserved, settled
+from services.shared.attempt.tally import characters_max, reserved, settled, tokens_in_max
 from services.shared.models.errors import kind_of_finish, trouble
 
 
@@ -133,9 +133,9 @@ def hedge(plan: Plan, state: Calling, event: HedgeDue) -> Step:
         attempt=state.attempt,
         call=number,
         model=event.model,
-        tokens_in_max=plan.tokens_in_max,
+        tokens_in_max=tokens_in_max(plan, state.tries.repair),
         tokens_out_max=plan.tokens_out_max,
-        cost_max=reserved(plan, event.model),
+        cost_max=reserved(plan, event.model, state.tries.repair),
     )
     waiting = Call(number=number, model=event.model, started_ms=event.at_ms)
     return replace(state, hedged=True, hedging=waiting), (Claim(fact),)

@@ -6,7 +6,7 @@ from typing import Final
 
 from schemas.events import CallSettled
 from schemas.values import CallOutcome, ErrorKind
-from services.shared.attempt.plan import Call, Plan
+from services.shared.attempt.plan import Call, Plan, Repair, Usage
 from services.shared.models.registry import TOKENS_PER_PRICE, Price
 
 CHARACTERS_PER_TOKEN = 4
@@ -15,6 +15,11 @@ CHARACTERS_PER_TOKEN_MIN = 2
 """For the most that a prompt may come to."""
 CHARACTERS_PER_TOKEN_MAX = 12
 """A text with more than this for each token that it may have comes from a model that does not count."""
+
+REPAIR_WORDS_CHARACTERS = 200
+"""What the request for a repair says beside the answer and the problem."""
+TOKENS_IN_FACTOR_MAX = 4
+"""A count of more than so many times what a prompt may come to, two tokens a character, is not believed."""
 
 UNBILLED: Final[frozenset[ErrorKind]] = frozenset(
     {
@@ -47,9 +52,15 @@ def cost(plan: Plan, model: str, tokens_in: int, tokens_out: int) -> float:
     return (price.input * tokens_in + price.output * tokens_out) / TOKENS_PER_PRICE
 
 
-def reserved(plan: Plan, model: str) -> float:
+def tokens_in_max(plan: Plan, repair: Repair | None) -> int:
+    """The most that a call's prompt may come to: one that is to be repaired is longer by the answer and what is wrong with it."""
+    more = 0 if repair is None else len(repair.answer) + len(repair.problem) + REPAIR_WORDS_CHARACTERS
+    return plan.tokens_in_max + -(-more // CHARACTERS_PER_TOKEN_MIN)
+
+
+def reserved(plan: Plan, model: str, repair: Repair | None = None) -> float:
     """The most that one call may cost."""
-    return cost(plan, model, plan.tokens_in_max, plan.tokens_out_max)
+    return cost(plan, model, tokens_in_max(plan, repair), plan.tokens_out_max)
 
 
 def settled(  # noqa: PLR0913 -- a bill has that many lines
@@ -66,7 +77,7 @@ def settled(  # noqa: PLR0913 -- a bill has that many lines
     usage = call.usage
     if not sent or (failed in UNBILLED and not call.characters):
         tokens_in, tokens_out, exact = 0, 0, True
-    elif usage is not None and outcome == "finished" and usage.tokens_out > 0:
+    elif usage is not None and outcome == "finished" and believable(plan, usage):
         tokens_in, tokens_out, exact = usage.tokens_in, usage.tokens_out, True
     else:
         tokens_in = plan.tokens_in_max * CHARACTERS_PER_TOKEN_MIN // CHARACTERS_PER_TOKEN
@@ -85,6 +96,16 @@ def settled(  # noqa: PLR0913 -- a bill has that many lines
         duration_ms=max(at_ms - call.started_ms, 0),
         first_token_ms=call.first_token_ms,
     )
+
+
+def believable(plan: Plan, usage: Usage) -> bool:
+    """Whether a provider's count can be right: some send none, some nonsense."""
+    return 0 < usage.tokens_out <= plan.tokens_out_max and usage.tokens_in <= TOKENS_IN_FACTOR_MAX * plan.tokens_in_max
+
+
+def saved_cost(plan: Plan, calls: tuple[Call, ...]) -> float:
+    """What the tokens of `saved` would have cost."""
+    return sum(cost(plan, call.model, 0, saved(plan, (call,))) for call in calls)
 
 
 def saved(plan: Plan, calls: tuple[Call, ...]) -> int:
