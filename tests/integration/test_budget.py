@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
@@ -14,7 +15,12 @@ from schemas.events import AttemptStarted, CellCompleted, CellFailed, DocumentPa
 from schemas.fold import created, fold
 from schemas.spending import committed
 from schemas.values import Policy, Section
+from services.shared.attempt.claims import Claims
+from services.shared.attempt.documents import Followed
+from services.shared.attempt.events import Claimed
+from services.shared.attempt.look import Ask
 from services.shared.bus import Bus
+from services.shared.tail import DocumentTail
 from tests.far import FAST, Far, far_of
 from tests.integration.conftest import BusFactory
 from tests.simulators import simulator
@@ -123,3 +129,31 @@ async def test_a_policy_limits_how_long_one_cell_may_take(desk: Desk, house: Non
     assert failed.kind == "deadline"
     (call,) = await far.until_closed(desk.id)
     assert call["ended"] == "client_gone"
+
+
+class LateTail(DocumentTail):
+    """Hears of everything some milliseconds late, as over a slow link."""
+
+    def _fact(self, sequence: int, data: bytes) -> None:
+        asyncio.get_running_loop().call_later(0.02, super()._fact, sequence, data)
+
+
+async def test_what_a_process_has_just_reserved_itself_counts_though_it_has_not_heard_of_it_yet(desk: Desk) -> None:
+    await desk.create(*SECTIONS, policy=Policy(budget=1.0))
+    for section in SECTIONS:
+        await desk.ask(section.id)
+    followed = Followed(LateTail(desk.bus, desk.id))
+    await followed.tail.start()
+    await followed.tail.reached((await desk.folded()).sequence)
+    pens = [
+        Claims(desk.bus, followed, Ask(document=desk.id, cell=section.id, revision=1, job=1, deadline_ms=2**60))
+        for section in SECTIONS
+    ]
+    facts = [
+        AttemptStarted(at_ms=1, cell=section.id, attempt=1_001_001, writer="w", model="m", cost_max=0.3)
+        for section in SECTIONS
+    ]
+    answers = await asyncio.gather(*(pen.claim(fact) for pen, fact in zip(pens, facts, strict=True)))
+    await followed.tail.stop()
+    assert [isinstance(answer, Claimed) for answer in answers].count(True) == 3
+    assert committed(await desk.folded()) <= 1.0
