@@ -1,12 +1,13 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { budget } from './budget.ts';
+import { lexerOnly } from './lexer-only.ts';
 import { defineConfig, loadEnv } from 'vite';
 
 export default defineConfig(({ mode }) => {
   // The gateway serves what is built; `npm run dev` asks a running one for its data.
   const gateway = loadEnv(mode, '.', 'SCRIPTORIUM_')['SCRIPTORIUM_URL'] ?? 'http://127.0.0.1:8000';
   return {
-    plugins: [svelte(), budget()],
+    plugins: [svelte(), lexerOnly(), budget()],
     build: {
       outDir: '../services/gateway/page',
       emptyOutDir: true,

@@ -100,6 +100,22 @@ export function citedPieces(text: string): (string | number)[] {
     .filter((piece) => piece !== '');
 }
 
+/** The words of blocks without their Markdown, signs of citations included, up to about `length`: for where there is little room. */
+export function plain(blocks: readonly Token[], length: number): string {
+  let words = '';
+  const take = (tokens: readonly Token[]): void => {
+    for (const token of tokens) {
+      if (words.length >= length) return;
+      const children = 'items' in token ? (token['items'] as Token[]) : 'tokens' in token ? token.tokens : undefined;
+      if (children !== undefined && children.length > 0) take(children);
+      else if ('text' in token && token.type !== 'html') words += String(token['text']);
+      if (token.type === 'paragraph' || token.type === 'list_item' || token.type === 'br' || token.type === 'space') words += ' ';
+    }
+  };
+  take(blocks);
+  return words;
+}
+
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0', '#39': "'" };
 
 /** The few entities that models write; any other stays as it is written. */

@@ -230,6 +230,16 @@ export const page = {
   reload: 'Reload',
 };
 
+export const table = {
+  noRows: 'Each source becomes a row. There are none yet.',
+  menu: (heading: string) => `Column ‘${heading}’`,
+  question: 'Question',
+  format: 'Answer',
+  progress: 'Filled in',
+  formats: { text: 'Text', number: 'A number', yes_no: 'Yes or no', date: 'A date', one_of: 'One of' },
+  done: (done: number, all: number) => `${whole.format(done)} of ${whole.format(all)}`,
+};
+
 export const evidence = {
   hint: 'Choose a citation in the text to see where it stands in its source, or a source to see what was drawn from it.',
   reading: 'Being read…',

@@ -22,6 +22,8 @@ export class Reader {
   readonly sight = new Sight();
   /** The section that keys act on. */
   section = $state<string | null>(null);
+  /** The cell that the panels tell of. */
+  cell = $state<string | null>(null);
   /** The citation whose passage is lit. */
   chosen = $state.raw<Chosen | null>(null);
   /** The citation under the pointer or the focus, and its chip. */
@@ -34,6 +36,12 @@ export class Reader {
   constructor(documentId: string) {
     this.live = new LiveDocument(documentId);
     this.evidence = new Evidence(documentId);
+  }
+
+  /** What all views show as chosen. */
+  choose(section: string, cell: string): void {
+    this.section = section;
+    this.cell = cell;
   }
 
   /** Opens the evidence at a citation's passage. */
@@ -59,7 +67,7 @@ export class Reader {
   }
 
   showSection(section: string): void {
-    this.section = section;
+    this.choose(section, section);
     if (matchMedia(NARROW).matches) this.isOutlineOpen = false;
     const element = document.getElementById(sectionId(section));
     element?.scrollIntoView({ block: 'start' });

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { rowsInSight, stepped } from '../src/lib/tablewindow';
+
+test('every row in sight is there, wherever the table is scrolled to, and few others are', () => {
+  for (let top = 0; top <= 80 * 1_000 - 640; top += 37) {
+    const { from, to } = rowsInSight(top, 640, 80, 1_000);
+    expect(from).toBeLessThanOrEqual(Math.floor(top / 80));
+    expect(to).toBeGreaterThanOrEqual(Math.min(Math.ceil((top + 640) / 80), 1_000));
+    expect(to - from).toBeLessThan(60);
+  }
+});
+
+test('a table without rows has none in sight', () => {
+  expect(rowsInSight(0, 640, 80, 0)).toEqual({ from: 0, to: 0 });
+});
+
+test('keys move within the table and stop at its edges', () => {
+  expect(stepped({ row: 0, column: 0 }, 'ArrowUp', 5, 3)).toEqual({ row: 0, column: 0 });
+  expect(stepped({ row: 4, column: 1 }, 'PageUp', 5, 3)).toEqual({ row: 0, column: 1 });
+  expect(stepped({ row: 2, column: 0 }, 'End', 5, 3)).toEqual({ row: 2, column: 2 });
+  expect(stepped({ row: 2, column: 2 }, 'ArrowRight', 5, 3)).toEqual({ row: 2, column: 2 });
+  expect(stepped({ row: 2, column: 2 }, 'x', 5, 3)).toBeNull();
+});
