@@ -132,6 +132,10 @@ def test_nothing_is_cancelled_for_a_reader_who(reader: str, evening: Evening) ->
     assert {call["ended"] for call in evening.calls[reader]} == {"open"}
 
 
+def test_who_watches_through_another_gateway_is_missed_by_nobody(evening: Evening) -> None:
+    assert not [fact for fact in evening.facts["is not the only one"] if isinstance(fact, LastViewerLeft)]
+
+
 def test_the_last_reader_who_leaves_is_waited_for_and_then_every_call_is_closed(evening: Evening) -> None:
     _assert_paused_after_its_grace("leaves", evening)
 
