@@ -11,6 +11,7 @@ from schemas.commands import AnyCommand
 from schemas.document import Document
 from schemas.events import AnyFact, TextAppended
 from schemas.jobs import AnyJob
+from schemas.operations import Dropped, HouseSample, Operation
 from schemas.requests import CaughtUp
 from schemas.samples import AnyHold, AnySample
 
@@ -27,7 +28,8 @@ def json_schemas(*types: Any) -> dict[str, Any]:  # noqa: ANN401 -- any Struct
 def asyncapi(version: str) -> dict[str, Any]:
     """Channels, messages, and who sends what."""
     facts, wishes, work = get_args(AnyFact), get_args(AnyCommand), get_args(AnyJob)
-    holds, samples = get_args(AnyHold), (AnySample,)
+    holds, samples = get_args(AnyHold), (AnySample, *get_args(HouseSample))
+    passing = (*facts, TextAppended, *wishes, *work, *holds, *samples, CaughtUp, Operation, Dropped)
     channels = {
         "facts": _channel(subjects.facts("{document}"), facts, "A document's log: what happened, in order, for ever."),
         "ink": _channel(
@@ -44,12 +46,15 @@ def asyncapi(version: str) -> dict[str, Any]:
             subjects.job("{lane}", "{kind}", "{document}", "{cell}"), work, "Work, for whoever takes it first."
         ),
         "samples": _channel(
-            subjects.metrics("{service}"), samples, "How a service is doing, once a second; may be lost."
+            subjects.metrics("{service}"),
+            samples,
+            "How a service is doing, once a second, and what happened to it; may be lost.",
         ),
         "modelHolds": _channel(
             subjects.MODEL_HOLDS, holds, "Which models are held, from those who ask them to each other; may be lost."
         ),
         "events": _events(facts),
+        "operations": _room(),
     }
     return {
         "asyncapi": "3.0.0",
@@ -71,16 +76,14 @@ def asyncapi(version: str) -> dict[str, Any]:
             **_operation("sample", "send", "samples", channels),
             **_operation("tellHolds", "send", "modelHolds", channels),
             **_operation("watchDocument", "receive", "events", channels),
+            **_operation("watchOperations", "receive", "operations", channels),
         },
         "components": {
             "messages": {
-                **{
-                    type_.__name__: _message(type_)
-                    for type_ in (*facts, TextAppended, *wishes, *work, *holds, *samples, CaughtUp)
-                },
+                **{type_.__name__: _message(type_) for type_ in passing},
                 SNAPSHOT: _message(Document, SNAPSHOT),
             },
-            "schemas": json_schemas(AnyFact, TextAppended, AnyCommand, AnyJob, Document, CaughtUp, AnyHold, AnySample),
+            "schemas": json_schemas(*passing, Document),
         },
     }
 
@@ -93,6 +96,17 @@ def _events(facts: tuple[type, ...]) -> dict[str, Any]:
         "a viewer is: epoch of the ink in hexadecimal, last fact, last ink. `snapshot` carries the folded document.",
     )
     channel["messages"][SNAPSHOT] = {"$ref": f"#/components/messages/{SNAPSHOT}"}
+    channel["bindings"] = {"http": {}}
+    return channel
+
+
+def _room() -> dict[str, Any]:
+    channel = _channel(
+        "/api/documents/{document}/operations",
+        (Operation, Dropped, CaughtUp),
+        "Server-sent events over HTTP, for whoever has the document's key: the log from its start, then what happens on the bus. "
+        "`id` is the sequence of the last fact. Facts are complete; of all else, `Dropped` says how many were left out.",
+    )
     channel["bindings"] = {"http": {}}
     return channel
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 PARTITIONS = 8
 
-ServiceName = Literal["gateway", "conductor", "planner", "ingester", "writer", "simulator", "operator"]
+ServiceName = Literal["gateway", "conductor", "planner", "ingester", "writer", "simulator", "supervisor", "operator"]
 
 FACTS = "FACTS"
 INK = "INK"
@@ -34,6 +34,8 @@ HEADER_TIME = "Nats-Time-Stamp"
 
 SIMULATOR_CONTROL = "control.simulator"
 """Dials for the simulator, live (core NATS, request and reply)."""
+SUPERVISOR_CONTROL = "control.supervisor"
+"""The processes of one `scriptorium up` in demo mode (core NATS, request and reply)."""
 METRICS = "metrics.*"
 """Samples for the control room (core NATS, may be lost)."""
 MODEL_HOLDS = "models.holds"
@@ -86,6 +88,11 @@ def job(lane: str, kind: str, document: str = "*", cell: str = "*") -> str:
 def dead_job(kind: str, document: str, cell: str) -> str:
     """Where a job goes that killed whoever took it."""
     return f"dead.{kind}.{document}.{cell}"
+
+
+def dead_jobs(document: str) -> str:
+    """All of one document's."""
+    return dead_job("*", document, "*")
 
 
 def metrics(service: str) -> str:
@@ -177,6 +184,7 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
         "doc.*",
         "command.*",
         SIMULATOR_CONTROL,
+        SUPERVISOR_CONTROL,
         kv(VIEWERS),
         kv(ACCESS),
         kv(IDEMPOTENCY),
@@ -220,17 +228,19 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
         *_objects_read(),
     ),
     "simulator": ("metrics.simulator",),
+    "supervisor": ("metrics.supervisor",),
     "operator": (">",),
 }
 """What each service may publish, requests included. The conductor makes streams and buckets, hence all of the API."""
 
 SUBSCRIBE: dict[ServiceName, tuple[str, ...]] = {
-    "gateway": (live_facts(), live_ink(), "metrics.>"),
+    "gateway": (live_facts(), live_ink(), command("*"), "job.>", "dead.>", "metrics.>"),
     "conductor": (live_facts(), live_viewers()),
     "planner": (live_facts(), MODEL_HOLDS),
     "ingester": (live_facts(),),
     "writer": (live_facts(), MODEL_HOLDS),
     "simulator": (SIMULATOR_CONTROL,),
+    "supervisor": (SUPERVISOR_CONTROL,),
     "operator": (">",),
 }
 """What each may hear, beside its own inbox."""

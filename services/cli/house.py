@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from schemas.subjects import ServiceName
 from services.cli.nats_config import nats_config, new_passwords, password_variable
 from services.cli.ports import HOST, free_port, is_free
 from services.cli.supervisor import Program
-from services.shared.settings import CONFIG_VARIABLE, ProviderSettings, Settings
+from services.shared.settings import CONFIG_VARIABLE, BusSettings, ProviderSettings, Settings
 
 NATS_SCHEMES = {"nats", "tls", "ws", "wss"}
 LOG_BYTES_MAX = 16 * 1024**2
@@ -40,6 +42,8 @@ class Options(NamedTuple):
     nats: str | None = None
     simulator: bool | None = None
     """None: where a chain of models ends there."""
+    demo: bool | None = None
+    """Whether control rooms may turn dials, kill and freeze; None: where all is ours, the model included."""
 
 
 class House:
@@ -80,6 +84,22 @@ class House:
     def address(self) -> str:
         """Where a browser goes."""
         return f"http://{HOST}:{self.gateway_port}"
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether control rooms may turn the dials, and kill, freeze and restart what runs here."""
+        if self.options.demo is not None:
+            return self.options.demo
+        models = self.settings.resolved().models
+        simulated = all(name.startswith("simulator/") for name in (*models.write, *models.plan))
+        return simulated and self._needs_simulator() and self._nats_binary is not None
+
+    def bus(self, service: ServiceName) -> BusSettings:
+        """How a service reaches the bus: as its own user, where the server is ours."""
+        url = self.options.nats or f"nats://{HOST}:{self.nats_port}"
+        if self._nats_binary is None:
+            return BusSettings(url=url)
+        return BusSettings(url=url, user=service, password=SecretStr(self._passwords[password_variable(service)]))
 
     def programs(self) -> list[Program]:
         """All of them, the bus first; they wait for each other by themselves."""
@@ -136,16 +156,18 @@ class House:
     def _service(self, service: ServiceName, name: str | None = None) -> Program:
         """One service, as its own user on the bus."""
         keys = _key_variables(self.settings.resolved().providers) if service in CALLS_MODELS else frozenset[str]()
+        bus = self.bus(service)
         environment = self._environment(keys) | {
             "PYTHONSAFEPATH": "1",  # A folder called `services` where the user happens to be is not ours.
-            "SCRIPTORIUM_BUS__URL": self.options.nats or f"nats://{HOST}:{self.nats_port}",
+            "SCRIPTORIUM_BUS__URL": bus.url,
             "SCRIPTORIUM_GATEWAY__PORT": str(self.gateway_port),
+            "SCRIPTORIUM_GATEWAY__DEMO": str(self.is_demo).lower(),
             "SCRIPTORIUM_SIMULATOR__HOST": HOST,
             "SCRIPTORIUM_SIMULATOR__PORT": str(self.simulator_port),
         }
-        if self._nats_binary is not None:
+        if bus.password is not None:
             environment["SCRIPTORIUM_BUS__USER"] = service
-            environment["SCRIPTORIUM_BUS__PASSWORD"] = self._passwords[password_variable(service)]
+            environment["SCRIPTORIUM_BUS__PASSWORD"] = bus.password.get_secret_value()
         if self.options.config is not None:
             environment[CONFIG_VARIABLE] = str(self.options.config.resolve())
         command = (sys.executable, "-m", f"services.{service}")

@@ -62,6 +62,13 @@ def run_up(  # noqa: PLR0913, PLR0917 -- the command's options, as typer reads t
     simulator: Annotated[
         bool | None, typer.Option(help="Start the simulator; by default where no other model is configured.")
     ] = None,
+    demo: Annotated[
+        bool | None,
+        typer.Option(
+            help="Let control rooms turn the simulator's dials, and kill and freeze services; "
+            "by default where bus and model are this command's own."
+        ),
+    ] = None,
 ) -> None:
     """Run everything: nats-server, the services and, with no model configured, the simulator."""
     file = config_file(config)
@@ -69,7 +76,7 @@ def run_up(  # noqa: PLR0913, PLR0917 -- the command's options, as typer reads t
     for line in missing_keys(settings):
         typer.echo(line, err=True)
     try:
-        house = House(Options(port, writers, data, file, nats, simulator), settings)
+        house = House(Options(port, writers, data, file, nats, simulator, demo), settings)
     except HouseError as error:
         raise refused(str(error)) from None
     with house:

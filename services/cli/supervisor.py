@@ -11,22 +11,33 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from schemas.operations import (
+    AnyProcessSample,
+    ProcessDied,
+    ProcessFrozen,
+    ProcessKilled,
+    ProcessStarted,
+    ProcessTerminated,
+    ProcessThawed,
+)
 from services.cli.supervisor_core import (
     Died,
     EndAsked,
     Event,
+    Freeze,
     Kill,
     Over,
     Start,
     State,
     Tell,
     Terminate,
+    Thaw,
     WakeAt,
     Woke,
     begun,
     decide,
 )
-from services.shared.clock import monotonic_ms
+from services.shared.clock import monotonic_ms, now_ms
 from services.shared.lineage import die_with
 
 LINE_BYTES_MAX = 64 * 1024
@@ -35,6 +46,19 @@ ALL_END_S = 4.5
 
 Say = Callable[[str, str], None]
 """(name of the program, line)."""
+Notice = Callable[[AnyProcessSample], None]
+"""What happened to a process."""
+
+_SENT: dict[signal.Signals, type[ProcessKilled | ProcessTerminated | ProcessFrozen | ProcessThawed]] = {
+    signal.SIGKILL: ProcessKilled,
+    signal.SIGTERM: ProcessTerminated,
+    signal.SIGSTOP: ProcessFrozen,
+    signal.SIGCONT: ProcessThawed,
+}
+
+
+def _unnoticed(_sample: AnyProcessSample) -> None:
+    """Nobody listens."""
 
 
 class Program(NamedTuple):
@@ -49,8 +73,9 @@ class Program(NamedTuple):
 class Keeper:
     """Keeps one program running: does what the core decides, and tells it what happens."""
 
-    def __init__(self, program: Program, say: Say) -> None:
+    def __init__(self, program: Program, say: Say, notice: Callable[[], Notice]) -> None:
         self.program = program
+        self._notice = notice
         self._say = partial(say, program.name)
         self._over = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
@@ -69,9 +94,20 @@ class Keeper:
 
     def hurry(self) -> None:
         """Ask it to end; the second time it is killed."""
-        self._happened(EndAsked(at_ms=monotonic_ms()))
+        self.happened(EndAsked(at_ms=monotonic_ms()))
 
-    def _happened(self, event: Event) -> None:
+    @property
+    def state(self) -> State:
+        """What it is doing."""
+        return self._state
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs; 0 where none does."""
+        return 0 if self._process is None else self._process.pid
+
+    def happened(self, event: Event) -> None:
+        """Somebody asked for something, or it came about: do what the core decides."""
         self._state, effects = decide(self._state, event)
         self._do(effects)
         if isinstance(self._state, Over):
@@ -87,6 +123,10 @@ class Keeper:
                     self._signal(signal.SIGTERM)
                 case Kill():
                     self._signal(signal.SIGKILL)
+                case Freeze():
+                    self._signal(signal.SIGSTOP)
+                case Thaw():
+                    self._signal(signal.SIGCONT)
                 case WakeAt(at_ms=at_ms):
                     self._wake_at(at_ms)
                 case Tell(text=text):
@@ -104,7 +144,7 @@ class Keeper:
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._wake, at_ms)
 
     def _wake(self, at_ms: float) -> None:
-        self._happened(Woke(at_ms=max(at_ms, monotonic_ms())))
+        self.happened(Woke(at_ms=max(at_ms, monotonic_ms())))
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is None:
@@ -112,10 +152,11 @@ class Keeper:
                 self._life.cancel()  # Not even started: it never will be.
             return
         with contextlib.suppress(ProcessLookupError):
-            if number is signal.SIGKILL:
-                os.killpg(self._process.pid, number)
-            else:
+            if number is signal.SIGTERM:
                 self._process.send_signal(number)
+            else:
+                os.killpg(self._process.pid, number)
+            self._notice()(_SENT[number](at_ms=now_ms(), process=self.program.name, pid=self._process.pid))
 
     async def _live(self) -> None:
         code = 1
@@ -124,7 +165,7 @@ class Keeper:
         except OSError as error:
             self._say(f"cannot be started: {error}")
         finally:
-            self._happened(Died(at_ms=monotonic_ms(), code=code))
+            self.happened(Died(at_ms=monotonic_ms(), code=code))
 
     async def _run(self) -> int:
         with self.program.log.open("ab") as log:
@@ -139,9 +180,12 @@ class Keeper:
                 limit=LINE_BYTES_MAX,
             )
         assert process.stdout is not None  # noqa: S101 -- asked for above
+        self._notice()(ProcessStarted(at_ms=now_ms(), process=self.program.name, pid=process.pid))
         telling = asyncio.create_task(self._tell(process.stdout))
         try:
-            return await process.wait()
+            code = await process.wait()
+            self._notice()(ProcessDied(at_ms=now_ms(), process=self.program.name, pid=process.pid, code=code))
+            return code
         finally:
             # What it started and left behind, itself included where we are cancelled.
             with contextlib.suppress(ProcessLookupError):
@@ -160,6 +204,8 @@ class Supervisor:
     def __init__(self, say: Say) -> None:
         self._say = say
         self.keepers: list[Keeper] = []
+        self.notice: Notice = _unnoticed
+        """Is told what happens to each process."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -175,7 +221,7 @@ class Supervisor:
 
     def start(self, program: Program) -> Keeper:
         """Start it and keep it running."""
-        keeper = Keeper(program, self._say)
+        keeper = Keeper(program, self._say, lambda: self.notice)
         self.keepers.append(keeper)
         return keeper
 

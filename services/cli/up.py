@@ -10,6 +10,7 @@ import httpx2
 import msgspec
 from rich.console import Console
 
+from services.cli.control import controlled
 from services.cli.house import House
 from services.cli.supervisor import Say, Supervisor
 from services.shared.clock import monotonic_ms
@@ -69,7 +70,7 @@ async def up(house: House) -> int:
         console.print(f"[bold]{name:<12}[/bold]", end="")
         console.print(line, markup=False)
 
-    async with Supervisor(say) as supervisor:
+    async with Supervisor(say) as supervisor, controlled(house, supervisor):
         stopping = _stopping(supervisor.hurry)
         start(house, supervisor, say)
         ready = asyncio.create_task(until_ready(house, say))

@@ -18,6 +18,7 @@ from services.gateway.access import Access
 from services.gateway.creating import Creating
 from services.gateway.hub import Hubs
 from services.gateway.leases import Leases
+from services.gateway.operations import Rooms
 from services.gateway.routes import Face
 from services.gateway.uploads import Uploads
 from services.shared.bus import connect
@@ -59,6 +60,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
     await provisioned(bus)
     leases = Leases(bus, secrets.token_hex(8))
     hubs = Hubs(bus, leases)
+    rooms = Rooms(bus)
     access, store = await Access.open(bus), await SourceStore.open(bus)
     idempotency = await bus.js.key_value(subjects.IDEMPOTENCY)
     uploads = Uploads(bus, store, idempotency)
@@ -80,6 +82,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
             store=store,
             hubs=hubs,
             leases=leases,
+            rooms=rooms,
             http=http,
         )
         config = uvicorn.Config(
@@ -97,6 +100,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
         leases.abandon()
         server.should_exit = True
         server.force_exit = True
+        await rooms.close_all()
         await hubs.close()
         await serving
     await bus.close()

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from schemas.asyncapi import REF, json_schemas
 from schemas.document import Document
+from schemas.operations import ActOnProcess, ProcessesShown, TurnDials
 from schemas.passages import Passage, Passages
 from schemas.requests import (
     DemoAsked,
@@ -37,6 +38,7 @@ class Call(NamedTuple):
 
 
 _ID = "/api/documents/{id}"
+_DEMO = (401, 403, 404, 503)
 CALLS: tuple[Call, ...] = (
     Call(
         "post",
@@ -87,6 +89,53 @@ CALLS: tuple[Call, ...] = (
     ),
     Call("get", f"{_ID}/sources/{{source}}/passages", "A source as it was read.", None, {200: Passages}, (404, 503)),
     Call("get", f"{_ID}/sources/{{source}}/passages/{{number}}", "One passage.", None, {200: Passage}, (404, 503)),
+    Call(
+        "get",
+        f"{_ID}/operations",
+        "The bus as it happens, as far as it concerns this document (server-sent events; see /asyncapi.json). Not a viewer.",
+        None,
+        {200: "text/event-stream"},
+        (400, 401, 403, 404, 503),
+        headers=("Last-Event-ID",),
+        query=("last_event_id",),
+        needs_key=True,
+    ),
+    Call(
+        "get",
+        f"{_ID}/operations/dials",
+        "The simulator's dials (a demo's only).",
+        None,
+        {200: None},
+        _DEMO,
+        needs_key=True,
+    ),
+    Call(
+        "patch",
+        f"{_ID}/operations/dials",
+        "Turn the simulator's dials (a demo's only).",
+        TurnDials,
+        {200: None},
+        (*_DEMO, 400, 413, 415, 422),
+        needs_key=True,
+    ),
+    Call(
+        "get",
+        f"{_ID}/operations/processes",
+        "What `scriptorium up` runs (a demo's only).",
+        None,
+        {200: ProcessesShown},
+        _DEMO,
+        needs_key=True,
+    ),
+    Call(
+        "post",
+        f"{_ID}/operations/processes",
+        "Kill, freeze, thaw or restart a process (a demo's only).",
+        ActOnProcess,
+        {200: ProcessesShown},
+        (*_DEMO, 400, 413, 415, 422),
+        needs_key=True,
+    ),
     Call("get", "/api/demo", "What may be had ready-made.", None, {200: Demos}),
     Call(
         "post", "/api/demo", "Have a ready-made document written.", DemoAsked, {201: DocumentMade}, (400, 403, 422, 503)

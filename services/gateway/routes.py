@@ -25,6 +25,7 @@ from schemas.requests import NAME_CHARACTERS_MAX, DemoAsked, DocumentAsked
 from schemas.values import SOURCE_BYTES_MAX
 from services.gateway import demos, page_files
 from services.gateway.access import COOKIE, Access, new_id
+from services.gateway.control import ControlFace
 from services.gateway.creating import Creating, Made
 from services.gateway.frames import parse_cursor
 from services.gateway.guard import OwnPagesOnly
@@ -32,6 +33,7 @@ from services.gateway.hub import Hubs
 from services.gateway.leases import Leases
 from services.gateway.metrics import exposition
 from services.gateway.openapi import openapi
+from services.gateway.operations import Rooms
 from services.gateway.problems import Problem, decoded, on_bus_away, on_defect, on_http_error, on_problem
 from services.gateway.readiness import missing
 from services.gateway.taking import Taking
@@ -67,6 +69,7 @@ class Face:
         store: SourceStore,
         hubs: Hubs,
         leases: Leases,
+        rooms: Rooms,
         http: httpx2.AsyncClient,
     ) -> None:
         self.bus = bus
@@ -79,6 +82,7 @@ class Face:
         self.hubs = hubs
         self.leases = leases
         self.http = http
+        self.control = ControlFace(bus, access, rooms, settings.gateway)
 
     def app(self) -> Starlette:
         """The routes."""
@@ -93,6 +97,7 @@ class Face:
             Route("/api/documents/{id}/resume", self._commanding(ResumeDocument), methods=["POST"]),
             Route("/api/documents/{id}/sources/{source}/passages", self.passages, methods=["GET"]),
             Route("/api/documents/{id}/sources/{source}/passages/{number:int}", self.passage, methods=["GET"]),
+            *self.control.routes(),
             Route("/healthz", self.healthz, methods=["GET"]),
             Route("/readyz", self.readyz, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),

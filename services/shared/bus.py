@@ -58,6 +58,7 @@ class Bus:
         self.epochs: dict[str, int] = {}
         """When the streams that are there now were made, as far as it was asked; a server that comes back may have new ones."""
         self._on_reconnected: dict[int, OnReconnected] = {}
+        self._on_lost: dict[int, Callable[[], None]] = {}
         self._next_key = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -67,12 +68,20 @@ class Bus:
         self._on_reconnected[key] = callback
         return lambda: self._on_reconnected.pop(key, None) and None
 
+    def on_lost(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` when the connection breaks; returns what ends that."""
+        key = self._next_key = self._next_key + 1
+        self._on_lost[key] = callback
+        return lambda: self._on_lost.pop(key, None) and None
+
     async def lost(self) -> None:
         """nats-py's disconnected_cb."""
         self.epochs = {}
         if self.lost_at_ms is None and not self.client.is_closed:
             self.lost_at_ms = monotonic_ms()
             log.warning("bus lost")
+            for callback in tuple(self._on_lost.values()):
+                callback()
 
     async def reconnected(self) -> None:
         """nats-py's reconnected_cb. Callbacks run as tasks: they make requests, which this callback would block."""

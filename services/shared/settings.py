@@ -36,6 +36,8 @@ class GatewaySettings(_Part):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     public_url: str | None = None
     """What links begin with, behind a proxy; None: what the request says."""
+    demo: bool = False
+    """Control rooms may turn the simulator's dials, and kill, freeze and restart what `scriptorium up` runs."""
 
 
 class WriterSettings(_Part):

@@ -12,6 +12,8 @@ from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
+from schemas.operations import TurnDials, Value
+
 Vice = Literal[
     "error_429",
     "error_429_seconds",
@@ -47,7 +49,6 @@ HEADER_CHARACTERS_MAX: Final = 4_000
 Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=3_600_000)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
-Value = str | int | float | bool | None
 Turned = Mapping[str, Value]
 
 
@@ -133,14 +134,6 @@ PRESETS: Final[dict[str, Turned]] = {
 """The models that are always there. Any other name is answered too, with the defaults."""
 
 
-class DialsTurned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A turn of live dials: for one model or for `*`. None puts a dial back; `reset` puts back all that are not named."""
-
-    model: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] = EVERY_MODEL
-    dials: dict[str, Value] = {}
-    reset: bool = False
-
-
 class DialsRefusedError(ValueError):
     """A dial that does not exist, or a value that it does not take. The message names it."""
 
@@ -203,7 +196,7 @@ class DialBoard:
             parse_header(header),
         )
 
-    def turn(self, update: DialsTurned) -> None:
+    def turn(self, update: TurnDials) -> None:
         """Turn live dials. Raises DialsRefusedError, and then changes nothing."""
         if update.model not in self.live and len(self.live) >= MODELS_MAX:
             msg = f"live dials of more than {MODELS_MAX} models"
@@ -215,7 +208,3 @@ class DialBoard:
             self.live[update.model] = after
         else:
             self.live.pop(update.model, None)
-
-    def reset(self) -> None:
-        """Put all live dials back."""
-        self.live.clear()

@@ -15,10 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from schemas import subjects
+from schemas.operations import DialsTurned, TurnDials
 from services.shared.bus import connect
+from services.shared.clock import now_ms
+from services.shared.samples import Samples
 from services.shared.settings import BusSettings, SimulatorSettings
 from services.simulator.anthropic_face import Anthropic
-from services.simulator.dials import DEFAULTS, DialBoard, DialsRefusedError, DialsTurned, Turned
+from services.simulator.dials import DEFAULTS, DialBoard, DialsRefusedError, Turned
 from services.simulator.hard_cut import ResettableProtocol, listening
 from services.simulator.openai_face import OpenAI
 from services.simulator.service import Completions, Simulator
@@ -26,7 +29,7 @@ from services.simulator.service import Completions, Simulator
 log = logging.getLogger(__name__)
 
 SHUTDOWN_S: Final = 1
-decode_turn = msgspec.json.Decoder(DialsTurned).decode
+decode_turn = msgspec.json.Decoder(TurnDials).decode
 
 
 def answered(value: Any, status: int = 200) -> Response:  # noqa: ANN401 -- anything that msgspec encodes
@@ -45,10 +48,15 @@ class Control:
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
+        self.samples: Samples | None = None
+        """Where turns of the dials are told; None: nowhere."""
 
-    def apply_dials(self, update: DialsTurned) -> None:
+    def apply_dials(self, update: TurnDials) -> None:
         """Turn live dials, whoever asks for it: HTTP or the bus. Raises DialsRefusedError."""
         self._simulator.board.turn(update)
+        if self.samples is not None:
+            turned = DialsTurned(at_ms=now_ms(), model=update.model, dials=update.dials, reset=update.reset)
+            self.samples.tell(turned)
 
     def dials(self) -> dict[str, Any]:
         """The live layers, and what holds for each model that is configured."""
@@ -77,7 +85,8 @@ class Control:
 
     async def reset_dials(self, _: Request) -> Response:
         """DELETE /dials puts all live dials back."""
-        self._simulator.board.reset()
+        for model in tuple(self._simulator.board.live):
+            self.apply_dials(TurnDials(model=model, reset=True))
         return Response(status_code=204)
 
     async def record(self, request: Request) -> Response:
@@ -170,6 +179,7 @@ async def serve(
 async def listen_for_dials(settings: BusSettings, control: Control) -> None:
     """Turn dials as the bus says. A request is answered with what holds now, or with `{"error": …}`."""
     bus = await connect(settings, "simulator")
+    control.samples = Samples(bus)
     try:
         asked = await bus.client.subscribe(subjects.SIMULATOR_CONTROL)
         async for message in asked.messages:

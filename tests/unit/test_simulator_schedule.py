@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.simulator.dials import VICES, DialBoard, Dials, DialsRefusedError, DialsTurned, Vice, parse_header
+from schemas.operations import TurnDials
+from services.simulator.dials import VICES, DialBoard, Dials, DialsRefusedError, Vice, parse_header
 from services.simulator.limits import Account
 from services.simulator.schedule import (
     IN_STREAM,
@@ -194,22 +195,22 @@ def test_later_layers_win() -> None:
     board = DialBoard(5, {"default": {"stall": 0.1}, "mine": {"stall": 0.2, "first_token_ms": 9}})
     assert board.dials("other").stall == 0.1
     assert board.dials("mine").stall == 0.2
-    board.turn(DialsTurned(dials={"stall": 0.3}))
-    board.turn(DialsTurned(model="mine", dials={"stall": 0.4, "concurrent_max": 3}))
+    board.turn(TurnDials(dials={"stall": 0.3}))
+    board.turn(TurnDials(model="mine", dials={"stall": 0.4, "concurrent_max": 3}))
     assert board.dials("other").stall == 0.3
     assert (board.dials("mine").stall, board.dials("mine").concurrent_max) == (0.4, 3)
     assert board.dials("mine", "stall=0.5").stall == 0.5
-    board.turn(DialsTurned(model="mine", dials={"stall": None}))
+    board.turn(TurnDials(model="mine", dials={"stall": None}))
     assert (board.dials("mine").stall, board.dials("mine").concurrent_max) == (0.3, 3)
-    board.turn(DialsTurned(model="mine", reset=True))
-    board.turn(DialsTurned(reset=True))
+    board.turn(TurnDials(model="mine", reset=True))
+    board.turn(TurnDials(reset=True))
     assert (board.dials("mine").stall, board.dials("mine").seed) == (0.2, 5)
 
 
 def test_a_refused_turn_changes_nothing() -> None:
     board = DialBoard(1, {})
     with pytest.raises(DialsRefusedError):
-        board.turn(DialsTurned(dials={"stall": 0.3, "nope": 1}))
+        board.turn(TurnDials(dials={"stall": 0.3, "nope": 1}))
     assert board.live == {}
 
 
