@@ -1,4 +1,4 @@
-"""Which cells an outline has, what each depends on, and what names a revision of it. Pure."""
+"""Which cells an outline has, and what each depends on. Pure. What names a revision of one: `schemas/standing.py`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from schemas.document import Cell, Completed, Document, Failed
+from schemas.document import Cell, Document
 from schemas.events import PLAN_CELL
 from schemas.values import Column, Section
 
@@ -33,7 +33,14 @@ def cells_of_section(section: Section, sources: Iterable[str]) -> tuple[str, ...
     """The ids of a section's cells, rows before columns."""
     if not section.columns:
         return (section.id,)
-    return tuple(cell_id(section.id, row, column.id) for row in sources for column in section.columns)
+    return tuple(
+        cell_id(section.id, row, column.id) for row in sources for column in section.columns if is_asked(column, row)
+    )
+
+
+def is_asked(column: Column, row: str) -> bool:
+    """Whether a column's question is asked of this source: of all, unless it is being tried on a sample."""
+    return not column.sample or row in column.sample
 
 
 def wanted_cells(outline: tuple[Section, ...], sources: Iterable[str]) -> dict[str, Wanted]:
@@ -50,6 +57,8 @@ def wanted_cells(outline: tuple[Section, ...], sources: Iterable[str]) -> dict[s
             continue
         for row in rows:
             for column in section.columns:
+                if not is_asked(column, row):
+                    continue
                 id_ = cell_id(section.id, row, column.id)
                 wanted[id_] = Wanted(id=id_, section=section, row=row, column=column, depends_on=depends_on)
     return wanted
@@ -65,41 +74,6 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def output_digest_of(cell: Cell) -> str | None:
-    """What a cell hands on to its dependents: its text, or the fact that it failed; None while it has neither."""
-    match cell.state:
-        case Completed() if cell.completed is not None:
-            return cell.completed.output_digest
-        case Failed(kind=kind):
-            return digest(["failed", kind])
-        case _:
-            return None
-
-
-def input_digest(document: Document, wanted: Wanted) -> str | None:
-    """The name of the revision that a cell should have; None while a cell it depends on is not written.
-
-    It covers all that reaches the model: heading, instructions, title and brief, model policy, the digests of the sources it is
-    written from, and the *output* digests of the cells it depends on, so that equal output stops a wave of rewriting.
-    """
-    outputs: list[tuple[str, str]] = []
-    for dependency in wanted.depends_on:
-        cell = document.cells.get(dependency)
-        output = None if cell is None else output_digest_of(cell)
-        if output is None:
-            return None
-        outputs.append((dependency, output))
-    sources = document.sources if wanted.row is None else {wanted.row: document.sources[wanted.row]}
-    return digest(
-        [
-            [document.title, document.brief, document.policy.model],
-            [wanted.section.heading, wanted.section.instructions, wanted.column],
-            sorted((id_, source.digest or "") for id_, source in sources.items()),
-            outputs,
-        ]
-    )
-
-
 def plan_digest(document: Document) -> str:
     """The name of the outline that a document should have, when the planner makes it."""
     sources = sorted((id_, source.digest or "") for id_, source in document.sources.items())
@@ -107,10 +81,14 @@ def plan_digest(document: Document) -> str:
 
 
 def text_of(cells: Mapping[str, Cell], id_: str) -> str:
-    """What a reader sees of a cell: the running attempt's text once it has some, else the last finished revision's."""
+    """What a reader sees of a cell: the running attempt's text once it has some, else the last finished revision's.
+
+    A locked cell's text stays; what is written anew for it stands beside it.
+    """
     cell = cells.get(id_)
     if cell is None:
         return ""
-    if cell.ink is not None and cell.ink.text:
+    is_kept = cell.locked and cell.completed is not None
+    if cell.ink is not None and cell.ink.text and not is_kept:
         return cell.ink.text
     return cell.completed.text if cell.completed is not None else ""

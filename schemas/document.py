@@ -14,9 +14,11 @@ from schemas.values import (
     CancelReason,
     Citation,
     ErrorKind,
+    Estimate,
     Lane,
     PauseReason,
     Policy,
+    Reason,
     Section,
     SourceGiven,
 )
@@ -111,6 +113,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
 
     revision: int
     attempt: int
+    """0: no attempt wrote it; it is by hand, or came back from before."""
     at_ms: int
     text: str
     input_digest: str
@@ -126,6 +129,11 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     cost: float = 0.0
     first_token_ms: int | None = None
     duration_ms: int = 0
+    by_hand: bool = False
+    asked_at: int = 0
+    """The sequence of the fact that asked for it: what was edited later is not in it."""
+    sequence: int = 0
+    """Of the fact that it stands in."""
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +157,20 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     ink_dry: int = 0
     """Jobs up to this one are over as far as ink is concerned: theirs is ignored."""
     completed: Completion | None = None
+    asked_at: int = 0
+    """The sequence of the fact that queued it last."""
+    locked: bool = False
+    """Its text stays, whatever happens to its inputs: it is by hand, or somebody wants it so."""
+    offer: Completion | None = None
+    """A rewrite of a locked cell, beside its text."""
+    salt: str = ""
+    """Drawn for each rewrite that was asked for without a change; part of what names the revision."""
+    model: str | None = None
+    """Chosen for this cell alone."""
+    asked: bool = False
+    """Somebody asked for this cell to be brought up to date, whatever the document's policy, or its lock, says."""
+    stale: tuple[Reason, ...] = ()
+    """Why its text is not what its inputs ask for, where it is not, and nobody is writing it."""
 
 
 # -- Sources ------------------------------------------------------------------------------------------------------------
@@ -163,6 +185,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     characters: int = 0
     pages: int = 0
     failure: str | None = None
+    given_at: int = 0
+    """The sequence of the fact that gave these bytes."""
 
 
 # -- The whole ------------------------------------------------------------------------------------------------------------
@@ -265,6 +289,25 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """By stops; estimated."""
 
 
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """What the work since the document last rested is expected to come to, and the ledger when it began."""
+
+    estimate: Estimate
+    since_ms: int
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+
+
+class Reckoning(msgspec.Struct, frozen=True, kw_only=True):
+    """What was expected, and what it came to when the document rested again."""
+
+    at_ms: int
+    estimate: Estimate
+    actual: Estimate
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """The fold of one document's log up to `sequence`, and of its ink."""
 
@@ -284,6 +327,17 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Ledger = Ledger()
     open_calls: Mapping[str, OpenCall] = {}
     """By `cell/attempt/call`."""
+    version: int = 0
+    """The sequence of the last edit: an edit that was made knowing it overwrites nobody's."""
+    rested: int = 0
+    """The sequence of the fact by which the document was over last: an edit after it begins work anew."""
+    drafting: bool = True
+    """It has never been complete: what has no text yet is written, whatever the policy says of updates."""
+    edited: Mapping[str, int] = {}
+    """The sequence of the last edit of each thing that cells are written from, by `kind:what` as in `Reason`."""
+    forecast: Forecast | None = None
+    reckoning: Reckoning | None = None
+    """The last forecast that was put to the test."""
     sequence: int = 0
     """The last fact's sequence in the stream FACTS."""
 

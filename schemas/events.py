@@ -13,11 +13,15 @@ import msgspec
 from schemas.values import (
     CallOutcome,
     CancelReason,
+    Cause,
     Citation,
     ErrorKind,
+    Estimate,
     Lane,
     PauseReason,
     Policy,
+    Reason,
+    ResumeReason,
     Section,
     SourceGiven,
 )
@@ -44,6 +48,7 @@ class DocumentCreated(Fact, frozen=True, kw_only=True, tag=True):
     sources: tuple[SourceGiven, ...] = ()
     outline: tuple[Section, ...] = ()
     """Given by the reader; empty: the planner makes one."""
+    estimate: Estimate | None = None
 
 
 class SourceIngested(Fact, frozen=True, kw_only=True, tag=True):
@@ -90,7 +95,12 @@ class DocumentPaused(Fact, frozen=True, kw_only=True, tag=True):
 
 
 class DocumentResumed(Fact, frozen=True, kw_only=True, tag=True):
-    """Go on: what is finished stays, what was cut off is written anew. Running time counts on from here."""
+    """Go on: what is finished stays, what was cut off is written anew. Running time counts on from here.
+
+    After an edit of what was over, a cell that had failed for good stays failed, unless what it is written from has changed.
+    """
+
+    because: ResumeReason = "asked"
 
 
 class DocumentCompleted(Fact, frozen=True, kw_only=True, tag=True):
@@ -125,6 +135,32 @@ class CellsQueued(Fact, frozen=True, kw_only=True, tag=True):
     """Several cells at once, in one write: all of them are wanted, or, where somebody was first, none."""
 
     cells: tuple[CellQueued, ...]
+
+
+class CellWithdrawn(Fact, frozen=True, kw_only=True, tag=True):
+    """Job number `job` is not wanted any more: what the cell is to be written from is changing, or the cell is gone."""
+
+    cell: str
+    job: int
+
+
+class StaleCells(msgspec.Struct, frozen=True, kw_only=True):
+    """Cells that are stale for the same reasons."""
+
+    reasons: tuple[Reason, ...]
+    cells: tuple[str, ...]
+
+
+class CellsStaled(Fact, frozen=True, kw_only=True, tag=True):
+    """These cells' texts stay readable, but are not what their inputs ask for any more. Told of those that are not queued at once."""
+
+    groups: tuple[StaleCells, ...]
+
+
+class CellsFreshened(Fact, frozen=True, kw_only=True, tag=True):
+    """These were stale and are not: their inputs are what they were."""
+
+    cells: tuple[str, ...]
 
 
 class AttemptStarted(Fact, frozen=True, kw_only=True, tag=True):
@@ -243,6 +279,155 @@ class CellFailed(Fact, frozen=True, kw_only=True, tag=True):
     message: str
 
 
+# -- Edits ------------------------------------------------------------------------------------------------------------
+
+
+class Edit(Fact, frozen=True, kw_only=True, tag_field="type", tag=True):
+    """Somebody changed what is wanted. Each edit's sequence is the document's `version` until the next."""
+
+    cause: Cause = "reader"
+    who: str = ""
+    """As they call themselves; of a watcher, what it watches."""
+    estimate: Estimate | None = None
+    """What it was expected to come to."""
+
+
+class DocumentEdited(Edit, frozen=True, kw_only=True, tag=True):
+    """Title or brief; None: as it was. A title reaches no writer's prompt: renaming costs nothing."""
+
+    title: str | None = None
+    brief: str | None = None
+
+
+class PolicyChanged(Edit, frozen=True, kw_only=True, tag=True):
+    """The whole policy, as it is from now on."""
+
+    policy: Policy
+
+
+class OutlineEdited(Edit, frozen=True, kw_only=True, tag=True):
+    """The whole outline, as it is from now on: sections added, removed, reordered, made to depend on others.
+
+    What a removed section had is kept, and is there again when the section comes back.
+    """
+
+    sections: tuple[Section, ...]
+
+
+class SectionEdited(Edit, frozen=True, kw_only=True, tag=True):
+    """One section of the outline, as it is from now on."""
+
+    section: Section
+
+
+class CellEdited(Edit, frozen=True, kw_only=True, tag=True):
+    """Text by hand. It locks the cell: a rewrite is offered beside it, never put over it."""
+
+    cell: str
+    text: str
+    input_digest: str
+    """What was wanted of the cell then, so that it is known when that changes."""
+    output_digest: str
+    citations: tuple[Citation, ...] = ()
+
+
+class CellRestored(Edit, frozen=True, kw_only=True, tag=True):
+    """An earlier text of the cell, as it was: nothing is written for it, and nothing paid."""
+
+    cell: str
+    text: str
+    input_digest: str
+    output_digest: str
+    model: str = ""
+    citations: tuple[Citation, ...] = ()
+    cut: ErrorKind | None = None
+    by_hand: bool = False
+    locked: bool = False
+    salt: str = ""
+    """As in `RewriteAsked`, with `chosen_model`: what was asked of the cell when this was written."""
+    chosen_model: str | None = None
+
+
+class CellLocked(Edit, frozen=True, kw_only=True, tag=True):
+    """The text stays as it is, whatever happens to its inputs."""
+
+    cell: str
+
+
+class CellUnlocked(Edit, frozen=True, kw_only=True, tag=True):
+    """The cell follows its inputs again: text by hand gives way to what they ask for."""
+
+    cell: str
+
+
+class RewriteAsked(Edit, frozen=True, kw_only=True, tag=True):
+    """Write this cell once more, though nothing changed. `salt` is drawn for each time, and is part of what names the revision.
+
+    `model` is from now on the first to be asked for this cell; None: the document's.
+    """
+
+    cell: str
+    salt: str
+    model: str | None = None
+
+
+class OfferAccepted(Edit, frozen=True, kw_only=True, tag=True):
+    """The rewrite that was offered for a locked cell (it was completed as `revision`) takes the text's place, and the lock goes."""
+
+    cell: str
+    revision: int
+
+
+class OfferDeclined(Edit, frozen=True, kw_only=True, tag=True):
+    """The text stays: it is held to be right for the inputs that the offer was written from."""
+
+    cell: str
+    revision: int
+
+
+class UpdateAsked(Edit, frozen=True, kw_only=True, tag=True):
+    """Bring these cells up to date, in a document that does not do so by itself."""
+
+    cells: tuple[str, ...]
+
+
+class SourceAdded(Edit, frozen=True, kw_only=True, tag=True):
+    """A further source; it stands before `before` (None, or not there: last). Tables get a row."""
+
+    source: SourceGiven
+    before: str | None = None
+
+
+class SourceReplaced(Edit, frozen=True, kw_only=True, tag=True):
+    """The source of this id has other bytes, or another name. It is read anew."""
+
+    source: SourceGiven
+
+
+class SourceRemoved(Edit, frozen=True, kw_only=True, tag=True):
+    """The document is written without it. Its bytes stay as long as the document, for its history."""
+
+    source: str
+
+
+AnyEdit = (
+    DocumentEdited
+    | PolicyChanged
+    | OutlineEdited
+    | SectionEdited
+    | CellEdited
+    | CellRestored
+    | CellLocked
+    | CellUnlocked
+    | RewriteAsked
+    | OfferAccepted
+    | OfferDeclined
+    | UpdateAsked
+    | SourceAdded
+    | SourceReplaced
+    | SourceRemoved
+)
+
 AnyFact = (
     DocumentCreated
     | SourceIngested
@@ -256,6 +441,9 @@ AnyFact = (
     | DocumentFailed
     | CellQueued
     | CellsQueued
+    | CellWithdrawn
+    | CellsStaled
+    | CellsFreshened
     | AttemptStarted
     | CallReserved
     | CallSettled
@@ -264,6 +452,7 @@ AnyFact = (
     | CellDeferred
     | CellCompleted
     | CellFailed
+    | AnyEdit
 )
 
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from schemas import edits, forecasts
 from schemas.attempts import job_of
 from schemas.document import (
     Abandoned,
@@ -28,6 +29,7 @@ from schemas.document import (
     Document,
     Done,
     Failed,
+    Forecast,
     Ink,
     Leaving,
     OpenCall,
@@ -53,12 +55,16 @@ from schemas.events import (
     CellDeferred,
     CellFailed,
     CellQueued,
+    CellsFreshened,
     CellsQueued,
+    CellsStaled,
+    CellWithdrawn,
     DocumentCompleted,
     DocumentCreated,
     DocumentFailed,
     DocumentPaused,
     DocumentResumed,
+    Edit,
     LastViewerLeft,
     OutlinePlanned,
     SourceFailed,
@@ -91,8 +97,10 @@ def created(id_: str, fact: AnyFact, sequence: int) -> Document:
         created_at_ms=fact.at_ms,
         run=Running(since_ms=fact.at_ms, deadline_ms=fact.at_ms + fact.policy.deadline_s * 1_000),
         outline=fact.outline,
-        sources={source.id: Source(given=source) for source in fact.sources},
+        sources={source.id: Source(given=source, given_at=sequence) for source in fact.sources},
         sequence=sequence,
+        version=sequence,
+        forecast=None if fact.estimate is None else Forecast(estimate=fact.estimate, since_ms=fact.at_ms),
     )
 
 
@@ -100,10 +108,10 @@ def fold(document: Document, fact: AnyFact, sequence: int) -> Document:
     """The document after one more fact, which stands at `sequence` of the log."""
     if sequence <= document.sequence:
         return document
-    return replace(_folded(document, fact), sequence=sequence)
+    return replace(_folded(document, fact, sequence), sequence=sequence)
 
 
-def _folded(document: Document, fact: AnyFact) -> Document:  # noqa: C901, PLR0911, PLR0912 -- one arm a fact: the table of what each does
+def _folded(document: Document, fact: AnyFact, sequence: int) -> Document:  # noqa: C901, PLR0911, PLR0912 -- one arm a fact: the table of what each does
     match fact:
         case DocumentCreated():
             return document
@@ -124,16 +132,23 @@ def _folded(document: Document, fact: AnyFact) -> Document:  # noqa: C901, PLR09
         case DocumentResumed():
             return _resumed(document, fact)
         case DocumentCompleted():
-            return replace(document, run=Done(at_ms=fact.at_ms), leaving=None)
+            over = _each_cell(forecasts.reckoned(document, fact.at_ms), _answered)
+            return replace(over, run=Done(at_ms=fact.at_ms), leaving=None, rested=sequence, drafting=False)
         case DocumentFailed():
             run = Abandoned(at_ms=fact.at_ms, kind=fact.kind, message=fact.message)
-            return replace(document, run=run, leaving=None)
+            return replace(document, run=run, leaving=None, rested=sequence)
         case CellQueued():
             if document.leaving is not None or not isinstance(document.run, Running):
                 return document  # Asked for in the moment of a stop.
-            return _cell(document, fact.cell, lambda cell: _queued(cell, fact))
+            return _cell(document, fact.cell, lambda cell: _queued(cell, fact, sequence))
         case CellsQueued():
-            return reduce(_folded, fact.cells, document)
+            return reduce(lambda before, one: _folded(before, one, sequence), fact.cells, document)
+        case CellWithdrawn():
+            return _cell(document, fact.cell, lambda cell: _withdrawn(cell, fact))
+        case CellsStaled():
+            return _staled(document, fact)
+        case CellsFreshened():
+            return _freshened(document, fact)
         case AttemptStarted():
             key = _call_key(fact.cell, fact.attempt, 1)
             return _reserved(_cell(document, fact.cell, lambda cell: _started(cell, fact)), key, fact)
@@ -148,10 +163,12 @@ def _folded(document: Document, fact: AnyFact) -> Document:  # noqa: C901, PLR09
         case CellDeferred():
             return _cell(document, fact.cell, lambda cell: _deferred(cell, fact))
         case CellCompleted():
-            after = _cell(document, fact.cell, lambda cell: _completed(cell, fact))
+            after = _cell(document, fact.cell, lambda cell: _completed(cell, fact, sequence))
             return after if after is document or not fact.cached else _found(after, fact)
         case CellFailed():
             return _cell(document, fact.cell, lambda cell: _failed(cell, fact))
+        case Edit():
+            return edits.edited(forecasts.foreseen(document, fact), fact, sequence)
 
 
 def fold_ink(document: Document, ink: TextAppended) -> Document:
@@ -212,7 +229,8 @@ def _resumed(document: Document, fact: DocumentResumed) -> Document:
     if not isinstance(document.run, Paused):  # It was over; going on means running its full time again.
         left_ms = document.policy.deadline_s * 1_000
     run = Running(since_ms=fact.at_ms, deadline_ms=fact.at_ms + left_ms)
-    return replace(_each_cell(document, _awaiting), run=run, leaving=None, stop=None)
+    change = _unbroken if fact.because == "edited" else _awaiting
+    return replace(_each_cell(document, change), run=run, leaving=None, stop=None)
 
 
 def _reserved(document: Document, key: str, fact: AttemptStarted | CallReserved) -> Document:
@@ -284,7 +302,20 @@ def _receipt(document: Document, fact: AttemptCancelled) -> Document:
 # -- One cell, by facts -------------------------------------------------------------------------------------------------
 
 
-def _queued(cell: Cell, fact: CellQueued) -> Cell:
+def _staled(document: Document, fact: CellsStaled) -> Document:
+    cells = dict(document.cells)
+    for group in fact.groups:
+        for id_ in group.cells:
+            cells[id_] = replace(cells.get(id_, Cell(id=id_)), stale=group.reasons)
+    return replace(document, cells=cells)
+
+
+def _freshened(document: Document, fact: CellsFreshened) -> Document:
+    fresh = {id_: replace(document.cells[id_], stale=()) for id_ in fact.cells if id_ in document.cells}
+    return replace(document, cells={**document.cells, **fresh})
+
+
+def _queued(cell: Cell, fact: CellQueued, sequence: int) -> Cell:
     if fact.job <= cell.job or (cell.completed is not None and fact.revision <= cell.completed.revision):
         return cell  # A completed revision is never written again; a rewrite is a new revision.
     return replace(
@@ -296,7 +327,15 @@ def _queued(cell: Cell, fact: CellQueued) -> Cell:
         attempts=0 if fact.revision != cell.revision else cell.attempts,
         cost=0.0 if fact.revision != cell.revision else cell.cost,
         cost_needed=0.0 if fact.revision != cell.revision else cell.cost_needed,
+        asked_at=sequence,
+        stale=(),
     )
+
+
+def _withdrawn(cell: Cell, fact: CellWithdrawn) -> Cell:
+    if fact.job != cell.job or not isinstance(cell.state, Queued | Writing | Retrying):
+        return cell
+    return replace(_dried(cell, cell.job), state=Waiting())
 
 
 def _current(cell: Cell, attempt: int) -> bool:
@@ -360,7 +399,7 @@ def _deferred(cell: Cell, fact: CellDeferred) -> Cell:
     return replace(cell, state=Waiting(), cost_needed=fact.cost_needed)
 
 
-def _completed(cell: Cell, fact: CellCompleted) -> Cell:
+def _completed(cell: Cell, fact: CellCompleted, sequence: int) -> Cell:
     if not _current(cell, fact.attempt) or fact.revision != cell.revision:
         return cell
     completion = Completion(
@@ -380,16 +419,21 @@ def _completed(cell: Cell, fact: CellCompleted) -> Cell:
         cost=fact.cost,
         first_token_ms=fact.first_token_ms,
         duration_ms=fact.duration_ms,
+        asked_at=cell.asked_at,
+        sequence=sequence,
     )
-    return replace(
-        _dried(cell, cell.job), state=Completed(at_ms=fact.at_ms), attempt=fact.attempt, completed=completion
+    after = replace(
+        _dried(cell, cell.job), state=Completed(at_ms=fact.at_ms), attempt=fact.attempt, asked=False, stale=()
     )
+    if cell.locked and cell.completed is not None:
+        return replace(after, offer=completion)  # Beside the text that is locked, never over it.
+    return replace(after, completed=completion)
 
 
 def _failed(cell: Cell, fact: CellFailed) -> Cell:
     if fact.job != cell.job or isinstance(cell.state, Completed | Cancelled):
         return cell
-    return replace(cell, state=Failed(at_ms=fact.at_ms, kind=fact.kind, message=fact.message))
+    return replace(cell, state=Failed(at_ms=fact.at_ms, kind=fact.kind, message=fact.message), asked=False)
 
 
 def _unqueued(cell: Cell) -> Cell:
@@ -408,6 +452,16 @@ def _cut_off(cell: Cell, at_ms: int) -> Cell:
 def _awaiting(cell: Cell) -> Cell:
     """After a resume, all that is not finished waits to be queued anew."""
     return cell if isinstance(cell.state, Completed | Waiting) else replace(cell, state=Waiting())
+
+
+def _unbroken(cell: Cell) -> Cell:
+    """After an edit of what was over, so does what was cut off."""
+    return cell if isinstance(cell.state, Completed | Failed) else replace(cell, state=Waiting())
+
+
+def _answered(cell: Cell) -> Cell:
+    """The document is up to date: nothing that was asked is left to do."""
+    return replace(cell, asked=False) if cell.asked else cell
 
 
 # -- One cell, by ink ---------------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ class IngestSource(Job, frozen=True, kw_only=True, tag=True):
     """Cut one source into passages."""
 
     source: str
+    given_at: int = 0
+    """Which of the bytes that it was given, one after the other: the sequence of the fact that gave them."""
 
 
 class PlanOutline(Job, frozen=True, kw_only=True, tag=True):

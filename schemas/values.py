@@ -21,6 +21,9 @@ Id = Annotated[str, msgspec.Meta(pattern=ID_PATTERN, max_length=64)]
 Lane = Literal["interactive", "batch"]
 OnLastViewerLeft = Literal["pause", "finish_running", "continue"]
 CacheUse = Literal["document", "shared", "off"]
+Updates = Literal["auto", "manual"]
+Cause = Literal["reader", "watcher", "webhook", "undo"]
+"""What an edit came from: somebody with the key, a watched file or address, another system's word, or going back."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,6 +47,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cache: CacheUse = "document"
     """Whose finished cells may be taken where all that the model would be asked is the same: this document's, those of all
     documents that say `shared` here (and so this one's by them), or nobody's."""
+    updates: Updates = "auto"
+    """What an edit made stale is rewritten by itself, or stays readable and marked until somebody asks for an update."""
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +60,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     format: Literal["text", "number", "yes_no", "date", "one_of"] = "text"
     options: tuple[str, ...] = ()
     """The answers to choose from, for `one_of`."""
+    sample: tuple[Id, ...] = ()
+    """Only these sources are asked: the question is being tried. Empty: all are."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,6 +99,43 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True):
     """The quote was found in the passage, white space and typography folded."""
 
 
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What writing some cells will come to, as far as that can be known before."""
+
+    cells: int = 0
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+    """US dollars."""
+    duration_ms: int = 0
+
+
+ReasonKind = Literal[
+    "brief",
+    "model",
+    "heading",
+    "instructions",
+    "depends_on",
+    "column",
+    "source_added",
+    "source_replaced",
+    "source_removed",
+    "section",
+    "rewrite",
+    "unlocked",
+    "inputs",
+]
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a cell's text is not what its inputs ask for any more: what changed, and of which section or source."""
+
+    kind: ReasonKind
+    what: str = ""
+    """A section, a source, or `section:column`; of `section`: the one that was rewritten."""
+
+
 ErrorKind = Literal[
     "rate_limited",
     "overloaded",
@@ -120,4 +164,5 @@ ErrorKind = Literal[
 
 CancelReason = Literal["stopped", "superseded", "writer_stopping", "bus_lost"]
 PauseReason = Literal["stop_asked", "last_viewer_left", "budget_spent"]
+ResumeReason = Literal["asked", "viewer_returned", "edited"]
 CallOutcome = Literal["finished", "failed", "cancelled", "lost_race"]

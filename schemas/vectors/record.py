@@ -28,23 +28,52 @@ from schemas.events import (
     CallSettled,
     CellCompleted,
     CellDeferred,
+    CellEdited,
     CellFailed,
+    CellLocked,
     CellQueued,
+    CellRestored,
+    CellsFreshened,
     CellsQueued,
+    CellsStaled,
+    CellUnlocked,
+    CellWithdrawn,
     DocumentCompleted,
     DocumentCreated,
+    DocumentEdited,
     DocumentFailed,
     DocumentPaused,
     DocumentResumed,
     LastViewerLeft,
+    OfferAccepted,
+    OfferDeclined,
+    OutlineEdited,
     OutlinePlanned,
+    PolicyChanged,
+    RewriteAsked,
+    SectionEdited,
+    SourceAdded,
     SourceFailed,
     SourceIngested,
+    SourceRemoved,
+    SourceReplaced,
+    StaleCells,
     TextAppended,
+    UpdateAsked,
     ViewerReturned,
 )
 from schemas.fold import created, fold, fold_ink
-from schemas.values import CallOutcome, CancelReason, Citation, Policy, Section, SourceGiven
+from schemas.values import (
+    CallOutcome,
+    CancelReason,
+    Citation,
+    Column,
+    Estimate,
+    Policy,
+    Reason,
+    Section,
+    SourceGiven,
+)
 
 FILE = Path(__file__).with_name("fold.json")
 DOCUMENT = "00112233445566778899aabbccddeeff"
@@ -262,10 +291,123 @@ def _stories() -> dict[str, list[Event]]:
             replace(_completed("b", b1, "Known."), cached=True, tokens_in=80),
             replace(_completed("b", b1, "Known twice."), cached=True, tokens_in=80),
         ],
+        **_edit_stories(write, a1, text),
         "no outline can be planned": [
             _create(),
             _queued(PLAN_CELL),
             DocumentFailed(at_ms=1_900, kind="bad_outline", message="The outline has a cycle."),
+        ],
+    }
+
+
+def _given(id_: str, digest: str) -> SourceGiven:
+    return SourceGiven(id=id_, name=f"{id_}.md", media_type="text/markdown", size_bytes=9, digest=digest)
+
+
+def _edit_stories(write: list[Event], a1: int, text: str) -> dict[str, list[Event]]:
+    """`write` ends before the first attempt `a1` of the cell `a` has completed `text`."""
+    done = [*write, _completed("a", a1, text), DocumentCompleted(at_ms=1_700, cells_completed=1, cells_failed=0)]
+    again = attempt_number(2, 1, 1)
+    after_hand = attempt_number(3, 1, 1)
+    estimate = Estimate(cells=2, calls=2, tokens_in=900, tokens_out=300, cost=0.5, duration_ms=9_000)
+    by_hand = CellEdited(
+        at_ms=2_000, cell="a", text="By hand.", input_digest="in-1", output_digest=text_digest("By hand."), who="Ada"
+    )
+    offered: list[Event] = [
+        *done,
+        by_hand,
+        RewriteAsked(at_ms=2_100, cell="a", salt="5a17", model="simulator/scribe-large"),
+        DocumentResumed(at_ms=2_110, because="edited"),
+        _queued("a", job=3, revision=3),
+        _started("a", after_hand),
+        *_ink("a", after_hand, "Offered.", 3),
+        _completed("a", after_hand, "Offered.", revision=3),
+    ]
+    columns = (Column(id="q1", heading="Year", format="number"), Column(id="q2", heading="Where", sample=("s1",)))
+    table = Section(id="t", heading="T", columns=columns)
+    return {
+        "a text by hand outranks what is being written, and what the model still says is ignored": [
+            _create("a"),
+            *write[:5],
+            by_hand,
+            *_ink("a", a1, text, 7),
+            _completed("a", a1, text),
+            CellUnlocked(at_ms=2_200, cell="a", cause="undo"),
+        ],
+        "a rewrite is offered beside a locked text, and taken": [
+            *[_create("a"), *offered],
+            OfferAccepted(at_ms=2_300, cell="a", revision=2, who="Bob"),
+            OfferAccepted(at_ms=2_310, cell="a", revision=3),
+        ],
+        "a rewrite is offered and declined": [_create("a"), *offered, OfferDeclined(at_ms=2_300, cell="a", revision=3)],
+        "an edit makes cells stale, one is withdrawn, and undoing it makes them fresh": [
+            _create("a", "b"),
+            *done,
+            DocumentEdited(at_ms=2_000, title="New", brief="Other", estimate=estimate),
+            DocumentResumed(at_ms=2_010, because="edited"),
+            _queued("a", job=2, revision=2),
+            _started("a", again),
+            *_ink("a", again, "Half", 2),
+            DocumentEdited(at_ms=2_020, brief="Brief", cause="undo", estimate=estimate),
+            CellWithdrawn(at_ms=2_030, cell="a", job=1),
+            CellWithdrawn(at_ms=2_040, cell="a", job=2),
+            CellsStaled(
+                at_ms=2_050,
+                groups=(
+                    StaleCells(reasons=(Reason(kind="brief"),), cells=("a", "b")),
+                    StaleCells(reasons=(Reason(kind="section", what="a"), Reason(kind="inputs")), cells=("c",)),
+                ),
+            ),
+            CellsFreshened(at_ms=2_060, cells=("a", "z")),
+            _settled("a", again, "cancelled"),
+            DocumentCompleted(at_ms=9_000, cells_completed=2, cells_failed=0),
+        ],
+        "sections and columns come, go and change": [
+            _create("a", "b"),
+            *done,
+            OutlineEdited(at_ms=2_000, sections=(table, Section(id="a", heading="A", depends_on=("t",)))),
+            SectionEdited(at_ms=2_010, section=Section(id="t", heading="Table", columns=(columns[1], columns[0]))),
+            SectionEdited(
+                at_ms=2_020,
+                section=Section(id="t", heading="Table", columns=(Column(id="q1", heading="When"), columns[1])),
+            ),
+            SectionEdited(at_ms=2_030, section=Section(id="z", heading="Nowhere")),
+            SectionEdited(
+                at_ms=2_040, section=Section(id="a", heading="B", instructions="Write a.", depends_on=("t",))
+            ),
+            UpdateAsked(at_ms=2_050, cells=("a", "t:s1:q1")),
+        ],
+        "sources come, go and change": [
+            _create("a"),
+            SourceIngested(at_ms=1_010, source="s1", digest="t1", passages=3, characters=900),
+            SourceAdded(at_ms=2_000, source=_given("s9", "d9"), before="s2", cause="watcher", who="/srv/papers"),
+            SourceAdded(at_ms=2_010, source=_given("s9", "again")),
+            SourceAdded(at_ms=2_020, source=_given("s8", "d8"), before="gone"),
+            SourceReplaced(at_ms=2_030, source=_given("s1", "d1b"), cause="webhook"),
+            SourceReplaced(at_ms=2_040, source=_given("s7", "d7")),
+            SourceRemoved(at_ms=2_050, source="s2"),
+            SourceRemoved(at_ms=2_060, source="s2"),
+        ],
+        "a document that is updated by hand, a lock, and a text from before": [
+            _create("a"),
+            *done,
+            PolicyChanged(at_ms=2_000, policy=Policy(updates="manual", model="simulator/scribe-large")),
+            PolicyChanged(at_ms=2_010, policy=Policy(updates="manual", model="simulator/scribe-large", budget=1.0)),
+            CellLocked(at_ms=2_020, cell="b"),
+            CellLocked(at_ms=2_030, cell="a"),
+            CellRestored(
+                at_ms=2_040,
+                cell="a",
+                text="Before.",
+                input_digest="in-0",
+                output_digest=text_digest("Before."),
+                model="simulator/scribe",
+                salt="5a17",
+                cause="undo",
+            ),
+            UpdateAsked(at_ms=2_050, cells=("a",)),
+            CellFailed(at_ms=2_060, cell="a", revision=2, job=1, kind="cut", message="It broke off."),
+            DocumentCompleted(at_ms=9_000, cells_completed=1, cells_failed=0),
         ],
     }
 

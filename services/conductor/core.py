@@ -7,13 +7,13 @@ of replicas, after any crash: where nothing is missing it says nothing. (The rec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
 
 from schemas.attempts import job_of
-from schemas.cells import Wanted, input_digest, plan_digest, wanted_cells
+from schemas.cells import plan_digest
 from schemas.commands import AnyCommand, ResumeDocument, StopDocument
 from schemas.document import (
     Abandoned,
@@ -33,18 +33,25 @@ from schemas.events import (
     AnyFact,
     CellFailed,
     CellQueued,
+    CellsFreshened,
     CellsQueued,
+    CellsStaled,
+    CellWithdrawn,
     DocumentCompleted,
     DocumentFailed,
     DocumentPaused,
     DocumentResumed,
     LastViewerLeft,
+    StaleCells,
     ViewerReturned,
 )
 from schemas.jobs import AnyJob, IngestSource, PlanOutline, WriteCell
 from schemas.spending import affords, committed, left
-from schemas.values import Lane
+from schemas.standing import IN_FLIGHT, Standing, Why, standings
+from schemas.values import Lane, Reason
 
+READ_MS = 3_600_000
+"""How long a document that does not run waits for a source to be read."""
 FIRST_VIEWER_MS = 30_000
 """A new or resumed document has this long to get its first viewer."""
 CELLS_IN_FLIGHT_MAX = 48
@@ -57,8 +64,6 @@ REPUBLISH_MS_MAX = 300_000
 LOST_AFTER_MS = 60_000
 """From then on, whoever sees a cell in flight asks whether its job is still on the queue."""
 DEADLINE_MESSAGE = "The document's deadline passed before this was written."
-
-IN_FLIGHT = (Queued, Writing, Retrying)
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,9 +99,15 @@ def decide(document: Document, situation: Situation) -> Decision:
     match run:
         case Paused(reason="last_viewer_left", at_ms=at_ms) if situation.viewers and situation.watched_at_ms > at_ms:
             # A lease from before the pause is one that this replica has not heard the end of.
-            return Decision(facts=(DocumentResumed(at_ms=now_ms),))
+            return Decision(facts=(DocumentResumed(at_ms=now_ms, because="viewer_returned"),))
+        case Done() | Abandoned() if _is_reopened(document):
+            return Decision(facts=(DocumentResumed(at_ms=now_ms, because="edited"),))
         case Paused() | Done() | Abandoned():
-            return NOTHING
+            # What costs no call goes on: sources are read, and what is not up to date is marked.
+            found = standings(document)
+            return Decision(
+                facts=_staleness(document, found, now_ms), jobs=_reading(document, "interactive", now_ms + READ_MS)
+            )
         case Running():
             pass
     work = _work(document, run, situation)
@@ -112,7 +123,7 @@ def decide(document: Document, situation: Situation) -> Decision:
         return watching
     begins_cells = document.leaving is None and spending == "within"
     return Decision(
-        facts=work.facts if begins_cells else (),
+        facts=work.facts if begins_cells else _not_begun(document, work.facts),
         jobs=work.jobs,
         wake_at_ms=min(filter(None, (watching.wake_at_ms, run.deadline_ms))),
     )
@@ -210,69 +221,142 @@ def _reaches(cost: float, budget: float) -> bool:
 
 def _work(document: Document, run: Running, situation: Situation) -> Decision:
     lane: Lane = "interactive" if situation.viewers or document.policy.on_last_viewer_left != "continue" else "batch"
-    unread = [id_ for id_, source in document.sources.items() if source.digest is None and source.failure is None]
-    if unread:
-        return Decision(
-            jobs=tuple(
-                IngestSource(document=document.id, lane=lane, deadline_ms=run.deadline_ms, source=id_) for id_ in unread
-            )
-        )
-    if not document.outline:
-        return _plan(document, run, lane, situation)
-    return _cells(document, run, lane, situation)
+    reading = _reading(document, lane, run.deadline_ms)
+    if document.outline:
+        return _cells(document, run, lane, situation, reading)
+    return Decision(jobs=reading) if reading else _plan(document, run, lane, situation)
+
+
+def _reading(document: Document, lane: Lane, deadline_ms: int) -> tuple[AnyJob, ...]:
+    """Sources that nobody has read yet."""
+    return tuple(
+        IngestSource(document=document.id, lane=lane, deadline_ms=deadline_ms, source=id_, given_at=source.given_at)
+        for id_, source in document.sources.items()
+        if source.digest is None and source.failure is None
+    )
 
 
 def _plan(document: Document, run: Running, lane: Lane, situation: Situation) -> Decision:
     cell, now_ms = document.cells.get(PLAN_CELL, Cell(id=PLAN_CELL)), situation.now_ms
+    digest = plan_digest(document)
     match cell.state:
-        case Failed(kind=kind, message=message):
+        case Failed(kind=kind, message=message) if cell.input_digest == digest:
             return Decision(facts=(DocumentFailed(at_ms=now_ms, kind=kind, message=message),))
-        case Queued() | Writing() | Retrying() if PLAN_CELL not in situation.lost:
+        case Queued() | Writing() | Retrying() if cell.input_digest == digest and PLAN_CELL not in situation.lost:
             return Decision(jobs=(_job(document, cell, run),)) if _to_publish(cell, now_ms) else NOTHING
         case _ if not affords(document, cell.cost_needed):
             return Decision(too_dear=True)
         case _:
-            return Decision(facts=(_queue(cell, plan_digest(document), run, lane, now_ms),))
+            return Decision(facts=(_queue(cell, digest, run, lane, now_ms),))
 
 
-def _cells(document: Document, run: Running, lane: Lane, situation: Situation) -> Decision:
-    wanted, now_ms = wanted_cells(document.outline, document.sources), situation.now_ms
-    cells = {id_: document.cells.get(id_, Cell(id=id_)) for id_ in wanted}
-    room = _room(cells.values())
+def _cells(document: Document, run: Running, lane: Lane, situation: Situation, reading: tuple[AnyJob, ...]) -> Decision:
+    found, now_ms = standings(document), situation.now_ms
+    cells = [one.cell for one in found.values()]
+    room = _room(cells)
     # What is known to be needed by cells that have nothing reserved yet is as good as spent.
-    money = left(document) - sum(
-        cell.cost_needed for cell in cells.values() if isinstance(cell.state, Queued | Retrying)
-    )
-    facts: list[AnyFact] = []
-    jobs: list[AnyJob] = []
-    over = 0
+    money = left(document) - sum(cell.cost_needed for cell in cells if isinstance(cell.state, Queued | Retrying))
+    facts: list[AnyFact] = [_withdraw(cell, now_ms) for cell in _gone(document, found)]
+    jobs: list[AnyJob] = [*reading]
+    at_rest = 0
     too_dear = False
-    for id_, cell in cells.items():
-        digest = input_digest(document, wanted[id_])
-        if digest is None:
-            continue
-        if _is_over(cell, digest):
-            over += 1
-        elif isinstance(cell.state, IN_FLIGHT):
-            if cell.input_digest != digest or id_ in situation.lost:
-                facts.append(_queue(cell, digest, run, lane, now_ms))  # Outranks what was asked before.
-            elif _to_publish(cell, now_ms):
-                jobs.append(_job(document, cell, run))
-        elif cell.cost_needed > 0 and cell.cost_needed > money:
-            too_dear = True
-        elif room > 0:
-            room -= 1
-            money -= cell.cost_needed
-            facts.append(_queue(cell, digest, run, lane, now_ms))
-    if over == len(cells):
-        return Decision(facts=(_completed(cells.values(), now_ms),))
-    return Decision(facts=tuple(facts), jobs=tuple(jobs), too_dear=too_dear and not facts)
+    for id_, one in found.items():
+        match _next(one, lost=id_ in situation.lost):
+            case "rest":
+                at_rest += 1
+            case "withdraw":
+                facts.append(_withdraw(one.cell, now_ms))
+            case "again" if one.digest is not None:
+                facts.append(_queue(one.cell, one.digest, run, lane, now_ms))  # Outranks what was asked before.
+            case "begin" if one.cell.cost_needed > 0 and one.cell.cost_needed > money:
+                too_dear = True
+            case "begin" if one.digest is not None and room > 0:
+                room -= 1
+                money -= one.cell.cost_needed
+                facts.append(_queue(one.cell, one.digest, run, lane, now_ms))
+            case "go on" if _to_publish(one.cell, now_ms):
+                jobs.append(_job(document, one.cell, run))
+            case _:
+                pass
+    if at_rest == len(found) and not facts and not reading:
+        return Decision(facts=(_completed(cells, now_ms),))
+    staleness = _staleness(document, found, now_ms, facts)
+    return Decision(facts=(*facts, *staleness), jobs=tuple(jobs), too_dear=too_dear and not facts)
 
 
 def _room(cells: Iterable[Cell]) -> int:
     """How many more may be queued."""
     states = [cell.state for cell in cells if isinstance(cell.state, IN_FLIGHT)]
     return min(CELLS_IN_FLIGHT_MAX - len(states), CELLS_QUEUED_MAX - sum(isinstance(state, Queued) for state in states))
+
+
+def _next(one: Standing, *, lost: bool) -> Literal["rest", "wait", "begin", "go on", "again", "withdraw"]:
+    """What is to become of a wanted cell."""
+    in_flight = isinstance(one.cell.state, IN_FLIGHT)
+    if one.is_over or not one.may_write:
+        # A rewrite may be under way of a text that was locked meanwhile: it will be offered.
+        return "go on" if in_flight else "rest"
+    if one.digest is None:
+        return "withdraw" if in_flight else "wait"
+    if not in_flight:
+        return "begin"
+    return "again" if lost or one.cell.input_digest != one.digest else "go on"
+
+
+def _gone(document: Document, found: Mapping[str, Standing]) -> Iterator[Cell]:
+    """Cells in flight that no outline has any more."""
+    for id_, cell in document.cells.items():
+        if id_ not in found and isinstance(cell.state, IN_FLIGHT):
+            yield cell
+
+
+def _not_begun(document: Document, facts: Iterable[AnyFact]) -> tuple[AnyFact, ...]:
+    """What is left of facts where no cell may be begun: of one whose inputs changed while it was written, the end."""
+    left: list[AnyFact] = []
+    for fact in facts:
+        if not isinstance(fact, CellQueued):
+            left.append(fact)
+            continue
+        cell = document.cells.get(fact.cell)
+        if cell is not None and isinstance(cell.state, IN_FLIGHT) and cell.input_digest != fact.input_digest:
+            left.append(_withdraw(cell, fact.at_ms))
+    return tuple(left)
+
+
+def _staleness(
+    document: Document, found: Mapping[str, Standing], now_ms: int, facts: Iterable[AnyFact] = ()
+) -> tuple[AnyFact, ...]:
+    """Cells that are stale, or not any more, and do not say so; but for those that these facts queue."""
+    queued = {fact.cell for fact in facts if isinstance(fact, CellQueued)}
+    why = Why(document)
+    groups: dict[tuple[Reason, ...], list[str]] = {}
+    fresh: list[str] = []
+    for id_, one in found.items():
+        if one.is_stale and id_ not in queued:
+            because = why.stale(one)
+            if one.cell.stale != because:
+                groups.setdefault(because, []).append(id_)
+        elif one.cell.stale and one.digest is not None and id_ not in queued:
+            fresh.append(id_)
+    staled = tuple(StaleCells(reasons=because, cells=tuple(cells)) for because, cells in groups.items())
+    return (
+        *((CellsStaled(at_ms=now_ms, groups=staled),) if staled else ()),
+        *((CellsFreshened(at_ms=now_ms, cells=tuple(fresh)),) if fresh else ()),
+    )
+
+
+def _is_reopened(document: Document) -> bool:
+    """Whether somebody edited a document that was over, so that there is work again."""
+    if document.version <= document.rested:
+        return False
+    if not document.outline:
+        plan = document.cells.get(PLAN_CELL)
+        return plan is None or plan.input_digest != plan_digest(document)
+    return any(_next(one, lost=False) == "begin" for one in standings(document).values())
+
+
+def _withdraw(cell: Cell, now_ms: int) -> CellWithdrawn:
+    return CellWithdrawn(at_ms=now_ms, cell=cell.id, job=cell.job)
 
 
 def _to_publish(cell: Cell, now_ms: int) -> bool:
@@ -290,17 +374,6 @@ def suspects(document: Document, now_ms: int) -> tuple[str, ...]:
         for id_, cell in document.cells.items()
         if isinstance(cell.state, Queued | Writing | Retrying) and now_ms >= cell.state.since_ms + LOST_AFTER_MS
     )
-
-
-def _is_over(cell: Cell, digest: str) -> bool:
-    """Whether this revision is written, or given up."""
-    match cell.state:
-        case Completed():
-            return cell.completed is not None and cell.completed.input_digest == digest
-        case Failed():
-            return cell.input_digest == digest
-        case _:
-            return False
 
 
 def _queue(cell: Cell, digest: str, run: Running, lane: Lane, now_ms: int) -> CellQueued:
@@ -330,8 +403,9 @@ def _job(document: Document, cell: Cell, run: Running) -> PlanOutline | WriteCel
 
 def _completed(cells: Iterable[Cell], now_ms: int) -> DocumentCompleted:
     states = [cell.state for cell in cells]
+    completed = sum(isinstance(state, Completed) for state in states)
     failed = sum(isinstance(state, Failed) for state in states)
-    return DocumentCompleted(at_ms=now_ms, cells_completed=len(states) - failed, cells_failed=failed)
+    return DocumentCompleted(at_ms=now_ms, cells_completed=completed, cells_failed=failed)
 
 
 def _expired(document: Document, now_ms: int) -> tuple[AnyFact, ...]:
@@ -340,9 +414,9 @@ def _expired(document: Document, now_ms: int) -> tuple[AnyFact, ...]:
         return (
             DocumentFailed(at_ms=now_ms, kind="deadline", message="The deadline passed before there was an outline."),
         )
-    wanted: dict[str, Wanted] = wanted_cells(document.outline, document.sources)
-    cells = [document.cells.get(id_, Cell(id=id_)) for id_ in wanted]
-    late = [cell for cell in cells if not isinstance(cell.state, Completed | Failed)]
+    found = standings(document).values()
+    cells = [one.cell for one in found]
+    late = [one.cell for one in found if one.may_write and not isinstance(one.cell.state, Completed | Failed)]
     given_up = [
         CellFailed(
             at_ms=now_ms,
@@ -355,7 +429,5 @@ def _expired(document: Document, now_ms: int) -> tuple[AnyFact, ...]:
         for cell in late
     ]
     failed = len(late) + sum(isinstance(cell.state, Failed) for cell in cells)
-    return (
-        *given_up,
-        DocumentCompleted(at_ms=now_ms, cells_completed=len(cells) - failed, cells_failed=failed),
-    )
+    completed = sum(isinstance(cell.state, Completed) for cell in cells)
+    return (*given_up, DocumentCompleted(at_ms=now_ms, cells_completed=completed, cells_failed=failed))

@@ -289,8 +289,8 @@ class Desk:
 def _named(job: AnyJob) -> tuple[str, str, int]:
     """(kind, cell, number) of a job."""
     match job:
-        case IngestSource(source=source):
-            return "ingest", source, 1
+        case IngestSource(source=source, given_at=given_at):
+            return "ingest", source, given_at
         case PlanOutline(job=number):
             return "plan", PLAN_CELL, number
         case WriteCell(cell=cell, job=number):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from schemas.cells import wanted_cells
-from schemas.document import Document
+from schemas.document import Cell, Document
 from services.shared.attempt.blocks import Sources
 from services.shared.attempt.look import Ask
 from services.shared.attempt.models import chain_of
@@ -28,6 +28,7 @@ class CellWriter:
         wanted = wanted_cells(document.outline, document.sources).get(ask.cell)
         if wanted is None:
             return None
+        cell = document.cells.get(ask.cell, Cell(id=ask.cell))
         limits = self._settings.limits
         tokens_max = document.policy.cell_tokens_max or limits.tokens_out_max
         sources = await self._sources.of(document, only=wanted.row)
@@ -37,7 +38,7 @@ class CellWriter:
         )
         return Prepared(
             work=CellWork(ask, wanted, messages(document, wanted, chosen, sources), sources),
-            chain=chain_of(document.policy.model, self._settings.models.write),
+            chain=chain_of(cell.model or document.policy.model, self._settings.models.write),
             tokens_out_max=min(tokens_max, limits.tokens_out_max),
             structured=None if wanted.column is None else "bad_answer",
         )

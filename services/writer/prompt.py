@@ -1,14 +1,19 @@
-"""The prompt of one cell: rules, document, section, what it builds on, and the passages that bear on it. Pure."""
+"""The prompt of one cell: rules, document, section, what it builds on, and the passages that bear on it. Pure.
+
+Whatever stands in a prompt is covered by the cell's input digest (`schemas/standing.py`), and so the other way round: what is not in
+it, like the title, may change without anything being written anew.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from schemas.cells import Wanted, cells_of_section
-from schemas.document import Completed, Document, Failed
+from schemas.document import Cell, Completion, Document, Failed
 from schemas.passages import Passages
 from schemas.values import Column, Section
 from services.shared.attempt.blocks import block, passage_blocks
+from services.shared.attempt.errors import ERRORS
 from services.shared.models.requests import Message
 from services.shared.retrieval import Chosen
 
@@ -52,7 +57,7 @@ def messages(
     """The chat that asks for a cell's text."""
     asked = section_block(wanted.section, wanted.column)
     blocks = [
-        block("document", document.brief, title=document.title),
+        block("document", document.brief),
         asked,
         *earlier_blocks(document, wanted.section),
         *passage_blocks(chosen, sources),
@@ -94,12 +99,15 @@ def _text(document: Document, section: Section) -> tuple[str, str]:
     for id_ in cells_of_section(section, document.sources):
         cell = document.cells.get(id_)
         label = _label(document, section, id_)
-        if cell is not None and isinstance(cell.state, Failed):
-            missing.append(f"{label}{cell.state.message}")
-        elif cell is not None and isinstance(cell.state, Completed) and cell.completed is not None:
-            said.append(f"{label}{cell.completed.text}")
-        else:
-            missing.append(f"{label}It is not written.")
+        match cell:
+            case Cell(locked=True, completed=Completion(text=text)):
+                said.append(f"{label}{text}")
+            case Cell(state=Failed(kind=kind)):
+                missing.append(f"{label}{ERRORS[kind].reads}")  # As in the input digest: the kind, and no more.
+            case Cell(completed=Completion(text=text)):
+                said.append(f"{label}{text}")
+            case _:
+                missing.append(f"{label}It is not written.")
     return "\n".join(said), "\n".join(missing)
 
 

@@ -367,7 +367,7 @@ def test_what_was_finished_when_the_last_viewer_left_is_completed_and_not_paused
 def test_a_document_paused_for_want_of_viewers_goes_on_when_one_comes() -> None:
     document = then(given(), DocumentPaused(at_ms=NOW, reason="last_viewer_left", asked_at_ms=NOW))
     later = Situation(now_ms=NOW + 1, viewers=1, watched_at_ms=NOW + 1)
-    assert decide(document, later).facts == (DocumentResumed(at_ms=NOW + 1),)
+    assert decide(document, later).facts == (DocumentResumed(at_ms=NOW + 1, because="viewer_returned"),)
 
 
 def test_a_lease_from_before_the_pause_does_not_undo_it() -> None:

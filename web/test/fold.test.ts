@@ -73,9 +73,11 @@ describe('text is counted in code points', () => {
         cell_tokens_max: null,
         cell_deadline_s: null,
         cache: 'document',
+        updates: 'auto',
       },
       sources: [],
       outline: [],
+      estimate: null,
     },
     1,
   );

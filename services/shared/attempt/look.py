@@ -11,6 +11,7 @@ from schemas.document import Cell, Document, Paused, Queued, Retrying, Running, 
 from schemas.events import PLAN_CELL, AttemptStarted, CallReserved
 from schemas.jobs import PlanOutline, WriteCell
 from schemas.spending import affords, cell_affords
+from schemas.standing import outdated
 from services.shared.attempt.events import StopAsked
 from services.shared.attempt.plan import Release
 
@@ -52,6 +53,8 @@ def look(document: Document | None, ask: Ask, attempt: int) -> Verdict:
         return "ack"
     if attempt <= cell.attempt:
         return "leave"  # In other hands.
+    if outdated(document, cell):
+        return "ack"  # Edited since it was queued: the conductor asks for what is wanted now.
     if document.leaving is not None and job_of(cell.attempt) != ask.job:
         return "ack"  # Nobody watches, so nothing new is begun; the conductor asks again when somebody does.
     return "go"

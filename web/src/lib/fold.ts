@@ -16,6 +16,10 @@ import type {
   CellDeferred,
   CellFailed,
   CellQueued,
+  CellsFreshened,
+  CellsStaled,
+  CellWithdrawn,
+  Completion,
   Document,
   DocumentPaused,
   DocumentResumed,
@@ -29,6 +33,9 @@ import type {
   SourceIngested,
   TextAppended,
 } from './types';
+
+import { edited } from './edits';
+import { foreseen, reckoned } from './forecasts';
 
 export const PLAN_CELL = 'outline';
 export const PIECES_AHEAD_MAX = 1_000;
@@ -71,7 +78,7 @@ export function created(id: string, fact: Fact, sequence: number): Document {
     sources: Object.fromEntries(
       fact.sources.map((given) => [
         given.id,
-        { given, digest: null, passages: 0, characters: 0, pages: 0, failure: null },
+        { given, digest: null, passages: 0, characters: 0, pages: 0, failure: null, given_at: sequence },
       ]),
     ),
     cells: {},
@@ -80,16 +87,25 @@ export function created(id: string, fact: Fact, sequence: number): Document {
     stop: null,
     ledger: EMPTY_LEDGER,
     open_calls: {},
+    version: sequence,
+    rested: 0,
+    drafting: true,
+    edited: {},
+    forecast:
+      fact.estimate == null // Logs of before have none.
+        ? null
+        : { estimate: fact.estimate, since_ms: fact.at_ms, calls: 0, tokens_in: 0, tokens_out: 0, cost: 0 },
+    reckoning: null,
     sequence,
   };
 }
 
 /** The document after one more fact, which stands at `sequence` of the log. */
 export function fold(document: Document, fact: Fact, sequence: number): Document {
-  return sequence <= document.sequence ? document : { ...folded(document, fact), sequence };
+  return sequence <= document.sequence ? document : { ...folded(document, fact, sequence), sequence };
 }
 
-function folded(document: Document, fact: Fact): Document {
+function folded(document: Document, fact: Fact, sequence: number): Document {
   switch (fact.type) {
     case 'DocumentCreated':
       return document;
@@ -107,17 +123,29 @@ function folded(document: Document, fact: Fact): Document {
     case 'DocumentResumed':
       return resumed(document, fact);
     case 'DocumentCompleted':
-      return { ...document, run: { type: 'Done', at_ms: fact.at_ms }, leaving: null };
+      return {
+        ...eachCell(reckoned(document, fact.at_ms), answered),
+        run: { type: 'Done', at_ms: fact.at_ms },
+        leaving: null,
+        rested: sequence,
+        drafting: false,
+      };
     case 'DocumentFailed': {
       const { at_ms, kind, message } = fact;
-      return { ...document, run: { type: 'Abandoned', at_ms, kind, message }, leaving: null };
+      return { ...document, run: { type: 'Abandoned', at_ms, kind, message }, leaving: null, rested: sequence };
     }
     case 'CellQueued':
       // Asked for in the moment of a stop: nobody wants it.
       if (document.leaving !== null || document.run.type !== 'Running') return document;
-      return changeCell(document, fact.cell, (cell) => queued(cell, fact));
+      return changeCell(document, fact.cell, (cell) => queued(cell, fact, sequence));
     case 'CellsQueued':
-      return fact.cells.reduce(folded, document);
+      return fact.cells.reduce((before, one) => folded(before, one, sequence), document);
+    case 'CellWithdrawn':
+      return changeCell(document, fact.cell, (cell) => withdrawn(cell, fact));
+    case 'CellsStaled':
+      return staled(document, fact);
+    case 'CellsFreshened':
+      return freshened(document, fact);
     case 'AttemptStarted':
       return reserved(
         changeCell(document, fact.cell, (cell) => started(cell, fact)),
@@ -138,14 +166,14 @@ function folded(document: Document, fact: Fact): Document {
     case 'CellDeferred':
       return changeCell(document, fact.cell, (cell) => deferred(cell, fact));
     case 'CellCompleted': {
-      const after = changeCell(document, fact.cell, (cell) => completed(cell, fact));
+      const after = changeCell(document, fact.cell, (cell) => completed(cell, fact, sequence));
       return after === document || !fact.cached ? after : found(after, fact);
     }
     case 'CellFailed':
       return changeCell(document, fact.cell, (cell) => failed(cell, fact));
     default:
-      fact satisfies never; // A fact of a later version: the log goes on without it.
-      return document;
+      // An edit; or a fact of a later version: the log goes on without it.
+      return edited(foreseen(document, fact), fact, sequence);
   }
 }
 
@@ -216,7 +244,7 @@ function resumed(document: Document, fact: DocumentResumed): Document {
   const whole_ms = document.policy.deadline_s * 1_000;
   const left_ms = document.run.type === 'Paused' ? Math.max(whole_ms - document.ran_ms, 0) : whole_ms;
   return {
-    ...eachCell(document, awaiting),
+    ...eachCell(document, fact.because === 'edited' ? unbroken : awaiting),
     run: { type: 'Running', since_ms: fact.at_ms, deadline_ms: fact.at_ms + left_ms },
     leaving: null,
     stop: null,
@@ -288,7 +316,24 @@ function receipt(document: Document, fact: AttemptCancelled): Document {
 
 // -- One cell, by facts --------------------------------------------------------------------------------------------------
 
-function queued(cell: Cell, fact: CellQueued): Cell {
+function staled(document: Document, fact: CellsStaled): Document {
+  const cells = { ...document.cells };
+  for (const { reasons, cells: ids } of fact.groups) {
+    for (const id of ids) cells[id] = { ...(own(cells, id) ?? emptyCell(id)), stale: reasons };
+  }
+  return { ...document, cells };
+}
+
+function freshened(document: Document, fact: CellsFreshened): Document {
+  const cells = { ...document.cells };
+  for (const id of fact.cells) {
+    const cell = own(cells, id);
+    if (cell !== undefined) cells[id] = { ...cell, stale: [] };
+  }
+  return { ...document, cells };
+}
+
+function queued(cell: Cell, fact: CellQueued, sequence: number): Cell {
   // A completed revision is never written again; a rewrite is a new revision.
   const isWritten = cell.completed !== null && fact.revision <= cell.completed.revision;
   if (fact.job <= cell.job || isWritten) return cell;
@@ -301,7 +346,15 @@ function queued(cell: Cell, fact: CellQueued): Cell {
     attempts: fact.revision === cell.revision ? cell.attempts : 0,
     cost: fact.revision === cell.revision ? cell.cost : 0,
     cost_needed: fact.revision === cell.revision ? cell.cost_needed : 0,
+    asked_at: sequence,
+    stale: [],
   };
+}
+
+function withdrawn(cell: Cell, fact: CellWithdrawn): Cell {
+  const { type } = cell.state;
+  const in_flight = type === 'Queued' || type === 'Writing' || type === 'Retrying';
+  return fact.job === cell.job && in_flight ? { ...dried(cell, cell.job), state: { type: 'Waiting' } } : cell;
 }
 
 /** Whether this attempt still speaks for the cell: of the newest job, and outranked by none. */
@@ -356,20 +409,26 @@ function deferred(cell: Cell, fact: CellDeferred): Cell {
   return { ...cell, state: { type: 'Waiting' }, cost_needed: fact.cost_needed };
 }
 
-function completed(cell: Cell, fact: CellCompleted): Cell {
+function completed(cell: Cell, fact: CellCompleted, sequence: number): Cell {
   if (!isCurrent(cell, fact.attempt) || fact.revision !== cell.revision) return cell;
-  const { type: _type, cell: _cell, ...completion } = fact;
-  return {
+  const { type: _type, cell: _cell, ...written } = fact;
+  const { input_digest, asked_at } = cell;
+  const completion: Completion = { ...written, input_digest, by_hand: false, asked_at, sequence };
+  const after: Cell = {
     ...dried(cell, cell.job),
     state: { type: 'Completed', at_ms: fact.at_ms },
     attempt: fact.attempt,
-    completed: { ...completion, input_digest: cell.input_digest },
+    asked: false,
+    stale: [],
   };
+  // Beside a text that is locked, never over it.
+  return cell.locked && cell.completed !== null ? { ...after, offer: completion } : { ...after, completed: completion };
 }
 
 function failed(cell: Cell, fact: CellFailed): Cell {
   if (fact.job !== cell.job || cell.state.type === 'Completed' || cell.state.type === 'Cancelled') return cell;
-  return { ...cell, state: { type: 'Failed', at_ms: fact.at_ms, kind: fact.kind, message: fact.message } };
+  const { at_ms, kind, message } = fact;
+  return { ...cell, state: { type: 'Failed', at_ms, kind, message }, asked: false };
 }
 
 /** What was queued and not begun is not wanted any more. */
@@ -387,6 +446,16 @@ function cutOff(cell: Cell, at_ms: number): Cell {
 function awaiting(cell: Cell): Cell {
   const rests = cell.state.type === 'Completed' || cell.state.type === 'Waiting';
   return rests ? cell : { ...cell, state: { type: 'Waiting' } };
+}
+
+/** After an edit of what was over, so does what was cut off. */
+function unbroken(cell: Cell): Cell {
+  return cell.state.type === 'Failed' ? cell : awaiting(cell);
+}
+
+/** The document is up to date: nothing that was asked is left to do. */
+function answered(cell: Cell): Cell {
+  return cell.asked ? { ...cell, asked: false } : cell;
 }
 
 // -- One cell, by ink ----------------------------------------------------------------------------------------------------
@@ -475,6 +544,13 @@ export function emptyCell(id: string): Cell {
     ink: null,
     ink_dry: 0,
     completed: null,
+    asked_at: 0,
+    locked: false,
+    offer: null,
+    salt: '',
+    model: null,
+    asked: false,
+    stale: [],
   };
 }
 

@@ -8,6 +8,22 @@
 
 export type Lane = 'interactive' | 'batch';
 export type CancelReason = 'stopped' | 'superseded' | 'writer_stopping' | 'bus_lost';
+export type ResumeReason = 'asked' | 'viewer_returned' | 'edited';
+export type Cause = 'reader' | 'watcher' | 'webhook' | 'undo';
+export type ReasonKind =
+  | 'brief'
+  | 'model'
+  | 'heading'
+  | 'instructions'
+  | 'depends_on'
+  | 'column'
+  | 'source_added'
+  | 'source_replaced'
+  | 'source_removed'
+  | 'section'
+  | 'rewrite'
+  | 'unlocked'
+  | 'inputs';
 export type PauseReason = 'stop_asked' | 'last_viewer_left' | 'budget_spent';
 export type CallOutcome = 'finished' | 'failed' | 'cancelled' | 'lost_race';
 export type ErrorKind =
@@ -44,6 +60,22 @@ export interface Policy {
   cell_tokens_max: number | null;
   cell_deadline_s: number | null;
   cache: 'document' | 'shared' | 'off';
+  updates: 'auto' | 'manual';
+}
+
+export interface Estimate {
+  cells: number;
+  calls: number;
+  tokens_in: number;
+  tokens_out: number;
+  cost: number;
+  duration_ms: number;
+}
+
+/** Why a cell is stale: what changed, and of which section, source or `section:column`. */
+export interface Reason {
+  kind: ReasonKind;
+  what: string;
 }
 
 export interface Column {
@@ -52,6 +84,7 @@ export interface Column {
   instructions: string;
   format: 'text' | 'number' | 'yes_no' | 'date' | 'one_of';
   options: readonly string[];
+  sample: readonly string[];
 }
 
 export interface Section {
@@ -114,6 +147,7 @@ export interface DocumentCreated extends FactBase<'DocumentCreated'> {
   policy: Policy;
   sources: readonly SourceGiven[];
   outline: readonly Section[];
+  estimate: Estimate | null;
 }
 
 export interface SourceIngested extends FactBase<'SourceIngested'> {
@@ -147,7 +181,9 @@ export interface DocumentPaused extends FactBase<'DocumentPaused'> {
   asked_at_ms: number;
 }
 
-export type DocumentResumed = FactBase<'DocumentResumed'>;
+export interface DocumentResumed extends FactBase<'DocumentResumed'> {
+  because: ResumeReason;
+}
 
 export interface DocumentCompleted extends FactBase<'DocumentCompleted'> {
   cells_completed: number;
@@ -170,6 +206,19 @@ export interface CellQueued extends FactBase<'CellQueued'> {
 
 export interface CellsQueued extends FactBase<'CellsQueued'> {
   cells: CellQueued[];
+}
+
+export interface CellWithdrawn extends FactBase<'CellWithdrawn'> {
+  cell: string;
+  job: number;
+}
+
+export interface CellsStaled extends FactBase<'CellsStaled'> {
+  groups: readonly { reasons: readonly Reason[]; cells: readonly string[] }[];
+}
+
+export interface CellsFreshened extends FactBase<'CellsFreshened'> {
+  cells: readonly string[];
 }
 
 export interface AttemptStarted extends FactBase<'AttemptStarted'>, Reservation {
@@ -256,6 +305,111 @@ export interface CellFailed extends FactBase<'CellFailed'> {
   message: string;
 }
 
+// -- Edits ---------------------------------------------------------------------------------------------------------------
+
+interface EditBase<Type extends string> extends FactBase<Type> {
+  cause: Cause;
+  who: string;
+  estimate: Estimate | null;
+}
+
+export interface DocumentEdited extends EditBase<'DocumentEdited'> {
+  title: string | null;
+  brief: string | null;
+}
+
+export interface PolicyChanged extends EditBase<'PolicyChanged'> {
+  policy: Policy;
+}
+
+export interface OutlineEdited extends EditBase<'OutlineEdited'> {
+  sections: readonly Section[];
+}
+
+export interface SectionEdited extends EditBase<'SectionEdited'> {
+  section: Section;
+}
+
+export interface CellEdited extends EditBase<'CellEdited'> {
+  cell: string;
+  text: string;
+  input_digest: string;
+  output_digest: string;
+  citations: readonly Citation[];
+}
+
+export interface CellRestored extends EditBase<'CellRestored'> {
+  cell: string;
+  text: string;
+  input_digest: string;
+  output_digest: string;
+  model: string;
+  citations: readonly Citation[];
+  cut: ErrorKind | null;
+  by_hand: boolean;
+  locked: boolean;
+  salt: string;
+  chosen_model: string | null;
+}
+
+export interface CellLocked extends EditBase<'CellLocked'> {
+  cell: string;
+}
+
+export interface CellUnlocked extends EditBase<'CellUnlocked'> {
+  cell: string;
+}
+
+export interface RewriteAsked extends EditBase<'RewriteAsked'> {
+  cell: string;
+  salt: string;
+  model: string | null;
+}
+
+export interface OfferAccepted extends EditBase<'OfferAccepted'> {
+  cell: string;
+  revision: number;
+}
+
+export interface OfferDeclined extends EditBase<'OfferDeclined'> {
+  cell: string;
+  revision: number;
+}
+
+export interface UpdateAsked extends EditBase<'UpdateAsked'> {
+  cells: readonly string[];
+}
+
+export interface SourceAdded extends EditBase<'SourceAdded'> {
+  source: SourceGiven;
+  before: string | null;
+}
+
+export interface SourceReplaced extends EditBase<'SourceReplaced'> {
+  source: SourceGiven;
+}
+
+export interface SourceRemoved extends EditBase<'SourceRemoved'> {
+  source: string;
+}
+
+export type Edit =
+  | DocumentEdited
+  | PolicyChanged
+  | OutlineEdited
+  | SectionEdited
+  | CellEdited
+  | CellRestored
+  | CellLocked
+  | CellUnlocked
+  | RewriteAsked
+  | OfferAccepted
+  | OfferDeclined
+  | UpdateAsked
+  | SourceAdded
+  | SourceReplaced
+  | SourceRemoved;
+
 export type Fact =
   | DocumentCreated
   | SourceIngested
@@ -269,6 +423,9 @@ export type Fact =
   | DocumentFailed
   | CellQueued
   | CellsQueued
+  | CellWithdrawn
+  | CellsStaled
+  | CellsFreshened
   | AttemptStarted
   | CallReserved
   | CallSettled
@@ -276,7 +433,8 @@ export type Fact =
   | AttemptCancelled
   | CellDeferred
   | CellCompleted
-  | CellFailed;
+  | CellFailed
+  | Edit;
 
 export interface TextAppended {
   type: 'TextAppended';
@@ -368,6 +526,9 @@ export interface Completion {
   cost: number;
   first_token_ms: number | null;
   duration_ms: number;
+  by_hand: boolean;
+  asked_at: number;
+  sequence: number;
 }
 
 export interface Cell {
@@ -383,6 +544,13 @@ export interface Cell {
   ink: Ink | null;
   ink_dry: number;
   completed: Completion | null;
+  asked_at: number;
+  locked: boolean;
+  offer: Completion | null;
+  salt: string;
+  model: string | null;
+  asked: boolean;
+  stale: readonly Reason[];
 }
 
 export interface Source {
@@ -392,6 +560,7 @@ export interface Source {
   characters: number;
   pages: number;
   failure: string | null;
+  given_at: number;
 }
 
 export type RunState =
@@ -428,6 +597,21 @@ export interface Ledger {
   cost_saved: number;
 }
 
+export interface Forecast {
+  estimate: Estimate;
+  since_ms: number;
+  calls: number;
+  tokens_in: number;
+  tokens_out: number;
+  cost: number;
+}
+
+export interface Reckoning {
+  at_ms: number;
+  estimate: Estimate;
+  actual: Estimate;
+}
+
 export interface Document {
   id: string;
   title: string;
@@ -443,5 +627,11 @@ export interface Document {
   stop: StopReceipt | null;
   ledger: Ledger;
   open_calls: Readonly<Record<string, Reservation>>;
+  version: number;
+  rested: number;
+  drafting: boolean;
+  edited: Readonly<Record<string, number>>;
+  forecast: Forecast | null;
+  reckoning: Reckoning | null;
   sequence: number;
 }

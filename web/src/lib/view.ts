@@ -36,7 +36,11 @@ export function planCell(document: Document): Cell {
 export function cellsOfSection(document: Document, section: Section): string[] {
   if (section.columns.length === 0) return [section.id];
   const rows = Object.keys(document.sources);
-  return rows.flatMap((row) => section.columns.map((column) => `${section.id}:${row}:${column.id}`));
+  return rows.flatMap((row) =>
+    section.columns
+      .filter((column) => column.sample.length === 0 || column.sample.includes(row))
+      .map((column) => `${section.id}:${row}:${column.id}`),
+  );
 }
 
 const URGENCY: readonly Shown[] = ['failed', 'retrying', 'streaming', 'thinking', 'cancelled', 'queued', 'waiting'];
@@ -49,6 +53,8 @@ export function sectionState(document: Document, section: Section): Shown {
 
 /** The running attempt's text once it has some, else the last finished revision's: `text_of` in `schemas/cells.py`. */
 export function textOf(cell: Cell): string {
+  // A locked cell's text stays; what is written anew for it stands beside it.
+  if (cell.locked && cell.completed !== null) return cell.completed.text;
   if (cell.ink !== null && cell.ink.text !== '') return cell.ink.text;
   return cell.completed?.text ?? '';
 }

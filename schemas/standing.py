@@ -1,0 +1,220 @@
+"""How each cell stands to what is wanted of it: the name of its revision, whether it is written, and why not. Pure.
+
+A revision is named by its *input digest*, which covers all that reaches the model: brief, the cell's own question, the model chosen,
+the sources that it is written from, and the *outputs* of the cells that it depends on. So an edit makes exactly those cells stale whose
+prompt it changes, and equal output stops the wave of rewriting. A cell has no digest while one that it depends on is to be written:
+it waits, and is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
+from typing import cast
+
+import msgspec
+from msgspec.structs import replace
+
+from schemas.cells import Wanted, cells_of_section, digest, plan_digest, wanted_cells
+from schemas.document import Cell, Completed, Document, Failed, Queued, Retrying, Source, Writing
+from schemas.events import PLAN_CELL
+from schemas.values import Reason, ReasonKind, Section
+
+IN_FLIGHT = (Queued, Writing, Retrying)
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """One wanted cell."""
+
+    wanted: Wanted
+    cell: Cell
+    digest: str | None
+    """The revision that it should have; None while something that it is written from is not there."""
+    is_over: bool
+    """Written, or given up, as it is wanted; or locked."""
+    may_write: bool
+    """Nobody has to ask for it first."""
+    is_stale: bool
+    """It has a text, of other inputs than these, and nobody is writing it."""
+
+
+def standings(document: Document) -> dict[str, Standing]:
+    """Every cell that the outline wants, in reading order. ValueError for an outline that goes in circles."""
+    wanted = wanted_cells(document.outline, document.sources)
+    by_id = {section.id: section for section in document.outline}
+    inputs = _Inputs(document)
+    found: dict[str, Standing] = {}
+    for section in _parents_first(by_id):
+        built_on = inputs.built_on([by_id[id_] for id_ in section.depends_on if id_ in by_id], found)
+        for id_ in cells_of_section(section, document.sources):
+            cell = document.cells.get(id_, Cell(id=id_))
+            found[id_] = _standing(document, wanted[id_], cell, inputs.digest(wanted[id_], cell, built_on))
+    return {id_: found[id_] for id_ in wanted}
+
+
+def outdated(document: Document, cell: Cell) -> bool:
+    """Whether a cell's newest job is for other inputs than are wanted now. Only an edit can make it so."""
+    if document.version <= cell.asked_at:
+        return False
+    if cell.id == PLAN_CELL:
+        return bool(document.outline) or plan_digest(document) != cell.input_digest
+    standing = standings(document).get(cell.id)
+    return standing is None or standing.digest != cell.input_digest
+
+
+def _parents_first(by_id: Mapping[str, Section]) -> Iterator[Section]:
+    order = TopologicalSorter({id_: [p for p in section.depends_on if p in by_id] for id_, section in by_id.items()})
+    for id_ in order.static_order():
+        yield by_id[id_]
+
+
+def _standing(document: Document, wanted: Wanted, cell: Cell, name: str | None) -> Standing:
+    in_flight = isinstance(cell.state, IN_FLIGHT)
+    has_text = cell.completed is not None
+    is_first = document.drafting and not has_text
+    may_write = document.policy.updates == "auto" or cell.asked or in_flight or is_first
+    is_over = _is_over(cell, name)
+    settled = in_flight or isinstance(cell.state, Failed)
+    return Standing(
+        wanted=wanted,
+        cell=cell,
+        digest=name,
+        is_over=is_over,
+        may_write=may_write,
+        is_stale=not settled and name is not None and _is_stale(cell, name),
+    )
+
+
+def _is_over(cell: Cell, name: str | None) -> bool:
+    if cell.locked and cell.completed is not None:
+        return not cell.asked  # What is asked for is a rewrite to stand beside it.
+    match cell.state:
+        case Completed() if cell.completed is not None:
+            return cell.completed.input_digest == name and not cell.completed.by_hand
+        case Failed():
+            return name is not None and cell.input_digest == name
+        case _:
+            return False
+
+
+def _is_stale(cell: Cell, name: str) -> bool:
+    if cell.completed is None or (cell.offer is not None and cell.offer.input_digest == name):
+        return False
+    return cell.completed.input_digest != name or (cell.completed.by_hand and not cell.locked)
+
+
+def _output(standing: Standing) -> str | None:
+    """What a cell hands on to those that are written from it; None while that is not known."""
+    cell = standing.cell
+    if cell.completed is not None and cell.locked:
+        return cell.completed.output_digest
+    if not standing.is_over and standing.may_write:
+        return None
+    if isinstance(cell.state, Failed):
+        return digest(["failed", cell.state.kind])
+    return cell.completed.output_digest if cell.completed is not None else digest(["unwritten"])
+
+
+class _Inputs:
+    """What a document's cells are written from, each part digested once."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._sources = {id_: _source(id_, source) for id_, source in document.sources.items()}
+        unread = None in self._sources.values()
+        self._all_sources = None if unread else digest(list(self._sources.values()))
+        self._sections: dict[str, str | None] = {}
+
+    def built_on(self, parents: list[Section], found: Mapping[str, Standing]) -> list[str] | None:
+        """The outputs of these sections, with what they are called; None while one is not known."""
+        known: list[str] = []
+        for parent in parents:
+            if parent.id not in self._sections:
+                self._sections[parent.id] = self._section(parent, found)
+            output = self._sections[parent.id]
+            if output is None:
+                return None
+            known.append(output)
+        return known
+
+    def digest(self, wanted: Wanted, cell: Cell, built_on: list[str] | None) -> str | None:
+        """The name of the revision that a cell should have."""
+        sources = self._all_sources if wanted.row is None else self._sources[wanted.row]
+        if built_on is None or sources is None:
+            return None
+        column = None if wanted.column is None else replace(wanted.column, sample=())
+        return digest(
+            [
+                [self._document.brief, cell.model or self._document.policy.model, cell.salt],
+                [wanted.section.heading, wanted.section.instructions, column],
+                sources,
+                built_on,
+            ]
+        )
+
+    def _section(self, section: Section, found: Mapping[str, Standing]) -> str | None:
+        outputs: list[tuple[str, str, str]] = []
+        for id_ in cells_of_section(section, self._document.sources):
+            standing = found[id_]
+            output = _output(standing)
+            if output is None:
+                return None
+            row, column = standing.wanted.row, standing.wanted.column
+            name = "" if row is None else self._document.sources[row].given.name
+            outputs.append((name, "" if column is None else column.heading, output))
+        return digest([section.id, section.heading, outputs])
+
+
+def _source(id_: str, source: Source) -> str | None:
+    """None while it is being read."""
+    if source.digest is None and source.failure is None:
+        return None
+    return digest([id_, source.given.name, source.digest or ""])
+
+
+# -- Why ----------------------------------------------------------------------------------------------------------------
+
+
+class Why:
+    """What changed since a stale cell's text was asked for, of all that it is written from."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._sources: dict[str, list[str]] = {}
+        """Keys of `Document.edited`, by source."""
+        for key in document.edited:
+            if key.startswith("source_"):
+                self._sources.setdefault(key.partition(":")[2], []).append(key)
+
+    def stale(self, standing: Standing) -> tuple[Reason, ...]:
+        """In no order of importance; never empty."""
+        completed, edited = standing.cell.completed, self._document.edited
+        since = 0 if completed is None else completed.asked_at
+        found = [_reason(key) for key in self._keys(standing) if edited.get(key, 0) > since]
+        found += [Reason(kind="section", what=parent) for parent in self._rewritten(standing.wanted, since)]
+        return tuple(found) or (Reason(kind="inputs"),)
+
+    def _keys(self, standing: Standing) -> Iterator[str]:
+        wanted, section = standing.wanted, standing.wanted.section
+        yield from ("brief", f"heading:{section.id}", f"instructions:{section.id}", f"depends_on:{section.id}")
+        if wanted.column is not None:
+            yield f"column:{section.id}:{wanted.column.id}"
+        if standing.cell.model is None:
+            yield "model"
+        rows = self._sources if wanted.row is None else (wanted.row,)
+        for row in rows:
+            yield from self._sources.get(row, ())
+        for parent in section.depends_on:
+            yield f"heading:{parent}"
+        yield from (f"rewrite:{wanted.id}", f"unlocked:{wanted.id}")
+
+    def _rewritten(self, wanted: Wanted, since: int) -> list[str]:
+        """The sections it depends on that have another text since."""
+        cells = (self._document.cells.get(id_) for id_ in wanted.depends_on)
+        later = (c.id for c in cells if c is not None and c.completed is not None and c.completed.sequence > since)
+        return list(dict.fromkeys(id_.partition(":")[0] for id_ in later))
+
+
+def _reason(key: str) -> Reason:
+    kind, _, what = key.partition(":")
+    return Reason(kind=cast("ReasonKind", kind), what=what)
