@@ -1,0 +1,70 @@
+"""The figures of all of it, in one place. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How models are treated. Times in milliseconds; shares are of calls."""
+
+    # The breaker.
+    failures_in_a_row: int = 5
+    """Finagle's failure accrual opens on as many ("Failure Accrual", Finagle user guide)."""
+    outcomes_min: int = 10
+    """So many in the window before a share means anything."""
+    outcomes_max: int = 20
+    failed_share: float = 0.7
+    window_ms: int = 30_000
+    open_ms: int = 1_000
+    """The first time; each time that a probe fails it doubles."""
+    open_ms_max: int = 60_000
+    probes_to_close: int = 2
+    """One at a time; one has succeeded when it speaks."""
+
+    # Budgets: token buckets as in gRPC's retry throttling (proposal A6) and Finagle's RetryBudget.
+    retry_share: float = 0.1
+    retry_burst: float = 10.0
+    retries_per_s: float = 1.0
+    """Also without any other calls, so that what is left of a document can still be tried."""
+    hedge_share: float = 0.05
+    hedge_burst: float = 10.0
+
+    # How many at a time.
+    limit_first: int = 32
+    limit_min: int = 1
+    limit_max: int = 200
+    limit_after_open: int = 4
+    """A model that has just come back is not met by everybody at once."""
+    decrease: float = 0.9
+    plateau_ms: int = 45_000
+    """So long it stays below where it was last refused, before it looks again (as CUBIC does, RFC 9438)."""
+    plateau_share: float = 0.95
+    slow_factor: float = 2.5
+    """Slower than its own normal by this, it has too much to do."""
+    slow_limit_min: int = 4
+    """Slowness alone takes no model below this."""
+
+    # Refusals.
+    refused_hold_ms: int = 500
+    """When 429 comes without Retry-After, doubled for each one in a row."""
+    refused_hold_ms_max: int = 30_000
+    pressed_ms: int = 30_000
+    """So long after a refusal calls are spaced, not sent in a bunch."""
+    duration_ms: int = 1_000
+    """Of a call, as long as none has come to its end."""
+    pace_gain: float = 1.5
+    """Spaced as for this many times the steady rate: a smoother, not a limit of its own (TCP pacing does the same)."""
+    patience_ms: int = 3_000
+    """A hold that is shorter is waited for; a longer one sends to the next model."""
+
+    # First tokens.
+    samples_max: int = 200
+    samples_min: int = 20
+    """Fewer say nothing of a p95."""
+    samples_age_ms: int = 300_000
+    hedge_ms_min: int = 150
+    """Earlier, a second call would hardly be faster than what is on its way."""
+    overdue_min: int = 3
+    overdue_share: float = 0.5
+    """When so many, and such a share, of the calls that have not spoken are beyond its p95, the model itself is in trouble."""

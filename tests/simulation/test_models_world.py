@@ -1,0 +1,91 @@
+"""Writers against a provider in virtual time, with seeds that can be replayed."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import pytest
+
+from services.shared.health.breaker import Closed
+from services.shared.health.policy import Policy
+from services.simulator.dials import Dials
+from tests.simulation.models_world import Model, World
+
+SETTLED_MS = 120_000
+END_MS = 600_000
+SEEDS = range(3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    ("dials", "per_s"),
+    [
+        (Dials(requests_per_minute=600, limit_window_s=60), 10.0),
+        (Dials(requests_per_minute=600, limit_window_s=1), 10.0),
+        (Dials(requests_per_minute=180, limit_window_s=5), 3.0),
+        (Dials(concurrent_max=20), 20 / 3.0),
+    ],
+    ids=["10/s", "10/s, no bursts", "3/s", "20 at a time"],
+)
+def test_four_writers_settle_at_what_the_account_allows(seed: int, dials: Dials, per_s: float) -> None:
+    model = Model(seed, dials)
+    World(seed, {"p/a": model}).start().clock.run(END_MS)
+    accepted = sum(at_ms >= SETTLED_MS for at_ms in model.accepted)
+    refused = sum(at_ms >= SETTLED_MS for at_ms in model.refused)
+    assert accepted / ((END_MS - SETTLED_MS) / 1_000) == pytest.approx(per_s, rel=0.1)
+    assert refused / (accepted + refused) < 0.1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("fault", ["dead", "hangs"])
+def test_a_dead_model_costs_ten_seconds_and_closes_by_itself_when_it_is_back(seed: int, fault: str) -> None:
+    first, second = Model(seed), Model(-seed, first_ms=800)
+    world = World(seed, {"p/a": first, "p/b": second}).start()
+    world.clock.run(60_000)
+    first.fault = fault  # pyright: ignore[reportAttributeAccessIssue]
+    world.clock.run(180_000)
+    after = [took_ms for began_ms, took_ms in world.first_tokens if 70_000 <= began_ms < 175_000]
+    own = median(took_ms for began_ms, took_ms in world.first_tokens if 100_000 <= began_ms < 175_000)
+    assert len(after) > 100
+    assert median(after) <= 1.1 * own
+    assert own < 2_000
+    # Probes, and no more: a dead model is left in peace.
+    assert sum(100_000 <= at_ms < 175_000 for at_ms in first.called) < 60
+    first.fault = "none"
+    world.clock.run(300_000)
+    for writer in world.writers:
+        assert isinstance(writer.gate.models["p/a"].breaker, Closed)
+    assert sum(at_ms >= 260_000 for at_ms in first.accepted) > 5 * sum(at_ms >= 260_000 for at_ms in second.accepted)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_second_calls_stay_within_their_share_and_cut_the_tail(seed: int) -> None:
+    def played(hedge_share: float) -> tuple[Model, list[int]]:
+        model = Model(seed, p99=1.5)
+        model.lags = 0.03
+        # Slots to spare, so that a second call finds a place.
+        world = World(seed, {"p/a": model}, slots=16, policy=Policy(hedge_share=hedge_share)).start()
+        world.clock.run(END_MS)
+        return model, sorted(took_ms for _, took_ms in world.first_tokens)
+
+    alone, without = played(0.0)
+    hedged, took = played(0.05)
+    jobs = len(took)
+    assert len(hedged.called) - jobs <= 0.05 * jobs + 64  # What is open at the end is no extra call.
+    assert len(alone.called) - len(without) <= 64
+    assert took[int(0.99 * jobs)] <= 0.5 * without[int(0.99 * len(without))]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_chain_of_one_model_waits_for_it_to_come_back(seed: int) -> None:
+    only = Model(seed)
+    world = World(seed, {"p/a": only}, writers=2, slots=4).start()
+    world.clock.run(30_000)
+    only.fault = "dead"
+    world.clock.run(90_000)
+    called = len(only.called)
+    only.fault = "none"
+    world.clock.run(200_000)
+    assert sum(30_000 <= at_ms < 90_000 for at_ms in only.called) < 120
+    assert len(only.called) > called + 20
+    assert world.finished[-1] > 190_000
