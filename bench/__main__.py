@@ -7,11 +7,12 @@ import platform
 import sys
 from collections.abc import Callable
 
-from bench import main_job, model_client, page
+from bench import main_job, model_client, page, stops
 
 BENCHES: dict[str, Callable[[], None]] = {
     "model_client": model_client.main,
     "main_job": main_job.main,
+    "stops": stops.main,
     "page": page.main,
 }
 

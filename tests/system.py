@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -209,7 +209,7 @@ class Viewer:
         self.last_id: str | None = None
         self.seen = 0
 
-    async def events(self) -> AsyncIterator[tuple[str, str]]:
+    async def events(self) -> AsyncGenerator[tuple[str, str]]:
         """(type, data) of each event, folded in as it comes; leaving the loop closes the connection."""
         headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
         url = f"/api/documents/{self.id}/events"
