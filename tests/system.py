@@ -23,9 +23,11 @@ from schemas import subjects
 from schemas.document import Document, Done
 from schemas.events import AnyFact, TextAppended, decode_event, decode_fact
 from schemas.fold import fold, fold_ink
-from services.shared.bus import connect
+from schemas.passages import Passages
+from services.shared.bus import Bus, connect
 from services.shared.log import read
 from services.shared.settings import BusSettings
+from services.shared.sources import SourceStore
 
 READY_S = 90.0
 SAID_S = 30.0
@@ -161,16 +163,29 @@ class System:
                 process.terminate()
                 process.wait(END_S)
 
-    async def facts(self, document: str) -> list[AnyFact]:
-        """A document's log, read on the bus as a gateway reads it."""
+    @contextlib.asynccontextmanager
+    async def bus(self) -> AsyncGenerator[Bus]:
+        """Connected as the gateway is, with what it may do."""
         told = self.environment("gateway")
         password = SecretStr(told["SCRIPTORIUM_BUS__PASSWORD"])
         bus = await connect(BusSettings(url=told["SCRIPTORIUM_BUS__URL"], password=password), "gateway")
         try:
-            stored = read(bus.client, subjects.FACTS, subjects.facts_stored(document))
-            return [decode_fact(one.data) async for one in stored]
+            yield bus
         finally:
             await bus.close()
+
+    async def facts(self, document: str) -> list[AnyFact]:
+        """A document's log."""
+        async with self.bus() as bus:
+            stored = read(bus.client, subjects.FACTS, subjects.facts_stored(document))
+            return [decode_fact(one.data) async for one in stored]
+
+    async def passages(self, document: str, source: str) -> Passages:
+        """A source as it was read."""
+        async with self.bus() as bus:
+            found = await (await SourceStore.open(bus)).get_passages(document, source)
+            assert found is not None, source
+            return found
 
 
 class Gateway(NamedTuple):

@@ -15,6 +15,8 @@ from services.ingester.passages import Block
 
 RUNNING_PAGES_MIN = 4
 """What stands at the top, or at the bottom, of so many pages is a running title and left out."""
+RUNNING_LINES_MAX = 3
+"""At each end of a page."""
 FULL_LINE_SHARE = 0.75
 """Of the page's usual line: below it a line was ended on purpose, and with a sentence it ends its paragraph."""
 HEADING_CHARACTERS_MAX = 120
@@ -87,15 +89,32 @@ def _lines_of_pages(pdf: pypdfium2.PdfDocument) -> Iterator[list[str]]:
 
 
 def without_running_titles(pages: Sequence[list[str]]) -> list[list[str]]:
-    """The pages without what stands at the top or bottom of several of them, numbers aside."""
+    """The pages without the lines that stand at the top or bottom of several of them, numbers aside."""
+    left = _without_outermost(pages, 1)
+    for _ in range(
+        1, RUNNING_LINES_MAX
+    ):  # A browser prints two at the bottom: date and title, address and page number.
+        left = _without_outermost(left, 2)  # The last line that is left is the page itself.
+    return left
+
+
+def _without_outermost(pages: Sequence[list[str]], lines_min: int) -> list[list[str]]:
     tops = Counter(_key(page[0]) for page in pages if page)
     bottoms = Counter(_key(page[-1]) for page in pages if page)
     kept: list[list[str]] = []
     for page in pages:
-        first = 1 if page and tops[_key(page[0])] >= RUNNING_PAGES_MIN else 0
-        last = len(page) - 1 if len(page) > first and bottoms[_key(page[-1])] >= RUNNING_PAGES_MIN else len(page)
+        if len(page) < lines_min:
+            kept.append(page)
+            continue
+        first = 1 if page and _is_running(page[0], tops) else 0
+        last = len(page) - 1 if len(page) > first and _is_running(page[-1], bottoms) else len(page)
         kept.append(page[first:last])
     return kept
+
+
+def _is_running(line: str, seen: Counter[str]) -> bool:
+    # Many a page of code begins with a bracket.
+    return seen[_key(line)] >= RUNNING_PAGES_MIN and any(character.isalnum() for character in line)
 
 
 def assembled(pages: Iterable[list[str]], titles: frozenset[tuple[int, str]]) -> tuple[str, tuple[Block, ...]]:

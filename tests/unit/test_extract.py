@@ -190,6 +190,14 @@ def test_running_titles_are_left_out() -> None:
     assert without_running_titles(pages[:3]) == pages[:3]
 
 
+def test_what_a_browser_prints_around_a_page_is_left_out_and_brackets_are_not() -> None:
+    pages = [
+        ["}", f"Words of page {word}.", "]", "1/2/26, 3:04 AM A title", f"https://example.org/a {number}/5"]
+        for number, word in enumerate(("one", "two", "three", "four", "five"), 1)
+    ]
+    assert without_running_titles(pages) == [page[:3] for page in pages]
+
+
 def test_an_encrypted_pdf_says_so() -> None:
     with pytest.raises(UnreadableError, match="encrypted"):
         text_of(pdf([["Secret."]], encrypted=True))
