@@ -105,6 +105,9 @@ export function passagesOf(documentId: string, source: string): Promise<Passages
   return json(`${pathOf(documentId)}/sources/${encodeURIComponent(source)}/passages`);
 }
 
-export async function markdownOf(documentId: string): Promise<Blob> {
-  return (await asked(pathOf(documentId), { headers: { Accept: 'text/markdown' } })).blob();
+export type Format = 'md' | 'html' | 'docx' | 'csv' | 'json';
+
+export async function exported(documentId: string, format: Format, section?: string): Promise<Blob> {
+  const which = section === undefined ? '' : `&section=${encodeURIComponent(section)}`;
+  return (await asked(`${pathOf(documentId)}?format=${format}${which}`)).blob();
 }

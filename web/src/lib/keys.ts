@@ -1,4 +1,4 @@
-/** The document page's keys. They are silent while something is being typed, and when held with Ctrl, Alt or ⌘. */
+/** The document page's keys. All but Ctrl/⌘-K are silent while something is being typed, and when held with Ctrl, Alt or ⌘. */
 
 import type { Reader } from './reader.svelte';
 import type { Run } from './run.svelte';
@@ -20,11 +20,16 @@ export function documentKeys(reader: Reader, run: Run): (event: KeyboardEvent) =
     k: () => step(reader, -1),
     '.': () => run.toggle(),
     '[': () => (reader.isOutlineOpen = !reader.isOutlineOpen),
-    ']': () => (reader.isEvidenceOpen = !reader.isEvidenceOpen),
-    '?': () => (reader.isHelpOpen = true),
+    ']': () => (reader.isPanelOpen = !reader.isPanelOpen),
+    '?': () => (reader.dialog = 'help'),
     Escape: () => escape(reader),
   };
   return (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
+      event.preventDefault();
+      reader.dialog = reader.dialog === 'palette' ? null : 'palette';
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     const act = Object.hasOwn(does, event.key) ? does[event.key] : undefined;
     if (act === undefined) return;
@@ -36,7 +41,7 @@ export function documentKeys(reader: Reader, run: Run): (event: KeyboardEvent) =
 /** What was opened last is closed first: popover, then the drawers of a narrow screen, then what is lit. */
 function escape(reader: Reader): void {
   if (reader.pointed !== null) reader.pointed = null;
-  else if (matchMedia('(max-width: 1199px)').matches && reader.isEvidenceOpen) reader.isEvidenceOpen = false;
+  else if (matchMedia('(max-width: 1199px)').matches && reader.isPanelOpen) reader.isPanelOpen = false;
   else if (matchMedia('(max-width: 899px)').matches && reader.isOutlineOpen) reader.isOutlineOpen = false;
   else reader.chosen = null;
 }

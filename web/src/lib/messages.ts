@@ -1,10 +1,12 @@
 /** Every word that the page says, in one place. Numbers, money and times are set by `Intl`. */
 
 import type { Connection } from './stream';
-import type { Completion, Document, ErrorKind, Passage, PauseReason, StopReceipt } from './types';
+import type { Completion, Document, ErrorKind, Passage, PauseReason, Retrying, StopReceipt } from './types';
 import type { Progress, Shown } from './view';
 
 const LANGUAGE = 'en';
+/** An attempt's number is its job's and its own within it: `schemas/attempts.py`. */
+const TRIES_PER_JOB = 1_000;
 const whole = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat(LANGUAGE, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const dollars = new Intl.NumberFormat(LANGUAGE, { style: 'currency', currency: 'USD', minimumFractionDigits: 2 });
@@ -86,11 +88,21 @@ const FAILURES: Readonly<Record<ErrorKind, string>> = {
 };
 
 export const failure = (kind: ErrorKind) => FAILURES[kind];
-export const retryIn = (attempt: number, ms: number) =>
-  ms > 0 ? `Try ${attempt} in ${Math.ceil(ms / 1_000)} s` : `Try ${attempt} is about to begin`;
+/** `tries` is how many there may be; 0: nobody said. */
+export function retryIn(attempt: number, tries: number, ms: number): string {
+  const which = `Try ${tries > 0 ? `${attempt}/${tries}` : attempt}`;
+  return ms > 0 ? `${which} in ${Math.ceil(ms / 1_000)} s` : `${which} is about to begin`;
+}
+/** The sign of a try that is due: which one, of how many, and when. */
+export const retrying = (state: Retrying, now_ms: number) =>
+  retryIn((state.attempt % TRIES_PER_JOB) + 1, state.tries_max, state.retry_at_ms - now_ms);
 export const thinkingFor = (ms: number) => (ms < 1_000 ? 'Thinking' : `Thinking for ${Math.floor(ms / 1_000)} s`);
 export const fellBack = (from: string, to: string) => `Fell back: ${from} ⇄ ${to}`;
+/** In full, and short where there is little room. */
 export const waitingFor = (headings: readonly string[]) => `Waits for ${headings.map((one) => `‘${one}’`).join(', ')}`;
+export const waitingBriefly = (headings: readonly string[]) =>
+  headings.length === 1 ? `Waits for ‘${headings[0]}’` : `Waits for ${count(headings.length, 'section')}`;
+export const waitingForMoney = (needed: number) => `Waits for money: its next call may cost ${money(needed)}`;
 export const cutShort = (kind: ErrorKind) => `Ends early: ${FAILURES[kind].toLowerCase()}.`;
 export const keptText = 'What had been written is kept above.';
 
@@ -198,6 +210,70 @@ export const first = {
   noBrief: 'Say in a few words what shall be written.',
 };
 
+export const panels = { evidence: 'Evidence', prompt: 'Prompt' };
+
+export const tools = {
+  of: (heading: string) => `What can be done with ‘${heading}’`,
+  prompt: 'Prompt',
+  copy: 'Copy',
+  copied: 'Copied',
+};
+
+export const ledger = {
+  title: 'What it came to',
+  spent: 'Spent',
+  estimated: 'of it estimated',
+  cached: 'Saved by the cache',
+  stopped: 'Saved by stops',
+  lost: 'Lost to retries and races',
+  calls: 'Calls',
+  budget: 'Budget',
+  tokens: (tokens: number) => count(tokens, 'token'),
+  callsMade: (made: number, failed: number, cancelled: number, lost: number) =>
+    [
+      whole.format(made),
+      failed > 0 ? `${whole.format(failed)} failed` : '',
+      cancelled > 0 ? `${whole.format(cancelled)} stopped` : '',
+      lost > 0 ? `${whole.format(lost)} lost a race` : '',
+    ]
+      .filter((part) => part !== '')
+      .join(', '),
+};
+
+export const take = {
+  title: 'Take it away, or share it',
+  formats: { md: 'Markdown', html: 'Web page, self-contained', docx: 'Word (DOCX)', csv: 'Table (CSV)', json: 'Data (JSON)' },
+  print: 'Print, or save as PDF',
+  link: 'Copy the link for reading',
+  embed: 'Copy the code to embed it, live',
+  copied: 'Copied to the clipboard',
+};
+
+export const prompt = {
+  none: 'Choose a section or a cell to see what its model is asked.',
+  model: 'Model',
+  models: { wanted: 'as the document says', configured: 'as configured' },
+  instructions: 'Instructions',
+  noInstructions: 'None beyond the heading and the brief.',
+  brief: 'Brief of the document',
+  question: 'Question',
+  sources: 'Passages are chosen from',
+  noSources: 'No sources: nothing can be cited.',
+  dependsOn: 'With the finished text of',
+  revision: 'Revision',
+  revisionFacts: (revision: number, attempts: number) => `${whole.format(revision)}, ${count(attempts, 'attempt')}`,
+  digest: 'Digest of all that',
+};
+
+export const palette = {
+  title: 'Find anything, do anything',
+  placeholder: 'A section, a source, or what to do…',
+  none: 'Nothing is called that.',
+  goTo: 'Section',
+  source: 'Source',
+  action: 'Do',
+};
+
 export const page = {
   outline: 'Outline',
   sources: 'Sources',
@@ -206,8 +282,9 @@ export const page = {
   stopping: 'Stopping…',
   resume: 'Resume',
   again: 'Try failed parts again',
-  export: 'Markdown',
-  exportHint: 'Download as Markdown',
+  share: 'Share',
+  download: 'Download',
+  nextTheme: 'Another theme: system, light, dark',
   help: 'Keys',
   jump: 'Jump to live',
   close: 'Close',
@@ -223,6 +300,7 @@ export const page = {
   columnSource: 'Source',
   copied: 'Copied',
   theme: { system: 'Theme: as the system', light: 'Theme: light', dark: 'Theme: dark' },
+  panels: 'What is shown of what is chosen',
   showOutline: 'Show or hide the outline',
   showEvidence: 'Show or hide the evidence',
   skip: 'Skip to the document',
@@ -271,6 +349,7 @@ export const keys: readonly (readonly [string, string])[] = [
   ['[', 'Outline'],
   [']', 'Evidence'],
   ['Esc', 'Close what is open'],
+  ['Ctrl-K', 'Find anything, do anything'],
   ['?', 'These keys'],
 ];
 

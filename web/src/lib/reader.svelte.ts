@@ -13,6 +13,9 @@ export interface Chosen {
   marker: Marker;
 }
 
+/** What stands in the panel at the right. */
+export type PanelName = 'evidence' | 'prompt';
+
 export const WIDE = '(min-width: 1200px)';
 export const NARROW = '(max-width: 899px)';
 
@@ -30,8 +33,10 @@ export class Reader {
   pointed = $state.raw<{ chosen: Chosen; chip: HTMLElement } | null>(null);
   source = $state<string | null>(null);
   isOutlineOpen = $state(!matchMedia(NARROW).matches);
-  isEvidenceOpen = $state(matchMedia(WIDE).matches);
-  isHelpOpen = $state(false);
+  isPanelOpen = $state(matchMedia(WIDE).matches);
+  panel = $state<PanelName>('evidence');
+  /** The dialog that is open. */
+  dialog = $state<'help' | 'palette' | null>(null);
 
   constructor(documentId: string) {
     this.live = new LiveDocument(documentId);
@@ -53,14 +58,19 @@ export class Reader {
 
   openSource(source: string): void {
     this.source = source;
-    this.isEvidenceOpen = true;
+    this.openPanel('evidence');
+  }
+
+  openPanel(panel: PanelName): void {
+    this.panel = panel;
+    this.isPanelOpen = true;
     if (matchMedia(NARROW).matches) this.isOutlineOpen = false;
   }
 
   /** Brings a claim into view from the evidence. */
   showClaim(chosen: Chosen): void {
     this.chosen = chosen;
-    if (matchMedia(NARROW).matches) this.isEvidenceOpen = false;
+    if (matchMedia(NARROW).matches) this.isPanelOpen = false;
     const chip = document.getElementById(chipId(chosen.cell, chosen.index));
     chip?.scrollIntoView({ block: 'center' });
     chip?.focus({ preventScroll: true });

@@ -1,6 +1,6 @@
 /** What the reader can do about a run: stop it, go on, take it away. Shown as done at once, and as refused if it was. */
 
-import { markdownOf, Problem, resumeDocument, stopDocument } from './api';
+import { exported, Problem, resumeDocument, stopDocument, type Format } from './api';
 import type { LiveDocument } from './live.svelte';
 import { page, problem } from './messages';
 
@@ -46,12 +46,12 @@ export class Run {
     }
   }
 
-  export(): void {
+  export(format: Format, section?: string): void {
     void this.#do(async () => {
-      const url = URL.createObjectURL(await markdownOf(this.#live.id));
+      const url = URL.createObjectURL(await exported(this.#live.id, format, section));
       const link = document.createElement('a');
       link.href = url;
-      link.download = `${this.#live.document?.title || page.untitled}.md`;
+      link.download = `${this.#live.document?.title || page.untitled}.${format}`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(url), 10_000);
     });

@@ -1,7 +1,7 @@
 /** What a reader is shown of a folded document: states, progress, money, time. Pure. */
 
 import { emptyCell, own, PLAN_CELL } from './fold';
-import type { Cell, Document, Section } from './types';
+import type { Cell, Column, Document, Section, Source } from './types';
 
 export type Shown = 'waiting' | 'queued' | 'thinking' | 'streaming' | 'retrying' | 'done' | 'failed' | 'cancelled';
 
@@ -41,6 +41,22 @@ export function cellsOfSection(document: Document, section: Section): string[] {
       .filter((column) => column.sample.length === 0 || column.sample.includes(row))
       .map((column) => `${section.id}:${row}:${column.id}`),
   );
+}
+
+/** Where a cell stands: its section, and of a table's cell its row and column. */
+export interface PlaceOfCell {
+  section: Section;
+  source?: Source;
+  column?: Column;
+}
+
+export function placeOfCell(document: Document, id: string): PlaceOfCell | null {
+  const [name = '', row, asked] = id.split(':');
+  const section = document.outline.find((one) => one.id === name);
+  if (section === undefined) return null;
+  const source = row === undefined ? undefined : own(document.sources, row);
+  const column = section.columns.find((one) => one.id === asked);
+  return source === undefined || column === undefined ? { section } : { section, source, column };
 }
 
 const URGENCY: readonly Shown[] = ['failed', 'retrying', 'streaming', 'thinking', 'cancelled', 'queued', 'waiting'];

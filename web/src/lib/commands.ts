@@ -1,0 +1,48 @@
+/** All that the palette can do on a document's page. */
+
+import { page, palette, panels, take } from './messages';
+import type { Command } from './palette';
+import type { Reader } from './reader.svelte';
+import { go } from './route.svelte';
+import type { Run } from './run.svelte';
+import { nextTheme } from './theme.svelte';
+import type { Format } from './api';
+
+export function commandsOf(reader: Reader, run: Run): Command[] {
+  const shown = reader.live.document;
+  const action = (id: string, label: string, act: () => void, keys?: string): Command => {
+    const command = { id: `do:${id}`, kind: palette.action, label, act };
+    return keys === undefined ? command : { ...command, keys };
+  };
+  const commands: Command[] = [];
+  const { can } = run;
+  if (can !== null) {
+    const labels = { stop: page.stop, resume: page.resume, again: page.again };
+    commands.push(action('run', labels[can], () => run.toggle(), '.'));
+  }
+  for (const section of shown?.outline ?? []) {
+    const { id, heading } = section;
+    commands.push({ id: `section:${id}`, kind: palette.goTo, label: heading, act: () => reader.showSection(id) });
+  }
+  for (const { given } of Object.values(shown?.sources ?? {})) {
+    commands.push({ id: `source:${given.id}`, kind: palette.source, label: given.name, act: () => reader.openSource(given.id) });
+  }
+  commands.push(
+    action('evidence', panels.evidence, () => reader.openPanel('evidence')),
+    action('prompt', panels.prompt, () => reader.openPanel('prompt')),
+    action('outline', page.showOutline, () => (reader.isOutlineOpen = !reader.isOutlineOpen), '['),
+    action('panel', page.showEvidence, () => (reader.isPanelOpen = !reader.isPanelOpen), ']'),
+  );
+  if (shown !== null && shown.outline.length > 0) {
+    for (const format of ['md', 'html', 'docx', 'json'] satisfies Format[]) {
+      commands.push(action(format, `${page.download}: ${take.formats[format]}`, () => run.export(format)));
+    }
+    commands.push(action('print', take.print, () => setTimeout(print)));
+  }
+  commands.push(
+    action('theme', page.nextTheme, nextTheme),
+    action('new', page.home, () => go('/')),
+    action('help', page.help, () => (reader.dialog = 'help'), '?'),
+  );
+  return commands;
+}
