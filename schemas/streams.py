@@ -18,6 +18,8 @@ INK_AGE_S = 15 * 60
 LEASE_TTL_S = 6
 """A killed gateway's viewers are gone after this; a live one renews every third of it."""
 CACHE_TTL_S = 7 * 24 * 3_600
+CLAIM_TTL_S = 6
+"""A killed writer's claim on a question is over after this; a live one renews every third of it."""
 IDEMPOTENCY_TTL_S = 24 * 3_600
 DUPLICATE_WINDOW_S = 10 * 60
 FACTS_BYTES_MAX = 2 * 1024**3
@@ -33,7 +35,7 @@ def _partitioned(first: str) -> SubjectTransform:
     )
 
 
-def _bucket(name: str, **more: object) -> StreamConfig:
+def _bucket(name: str, discard: DiscardPolicy = DiscardPolicy.NEW, **more: object) -> StreamConfig:
     # The shape that nats-py's key_value() expects of a bucket's stream (ADR-8 of nats-architecture-and-design).
     return StreamConfig(
         name=f"KV_{name}",
@@ -42,7 +44,7 @@ def _bucket(name: str, **more: object) -> StreamConfig:
         allow_rollup_hdrs=True,
         deny_delete=True,
         allow_direct=True,
-        discard=DiscardPolicy.NEW,
+        discard=discard,
         **more,  # pyright: ignore[reportArgumentType] -- StreamConfig's own fields, by name
     )
 
@@ -108,7 +110,16 @@ STREAMS: tuple[StreamConfig, ...] = (
     ),
     _bucket(subjects.ACCESS, storage=StorageType.FILE, max_bytes=256 * 1024**2),
     _bucket(subjects.IDEMPOTENCY, storage=StorageType.FILE, max_age=IDEMPOTENCY_TTL_S, max_bytes=256 * 1024**2),
-    _bucket(subjects.CACHE, storage=StorageType.FILE, max_age=CACHE_TTL_S, max_bytes=512 * 1024**2),
+    _bucket(
+        subjects.CACHE,
+        discard=DiscardPolicy.OLD,
+        storage=StorageType.FILE,
+        max_age=CACHE_TTL_S,
+        allow_msg_ttl=True,
+        subject_delete_marker_ttl=CLAIM_TTL_S,
+        republish=RePublish(src="$KV.cache.*", dest="live.cache.{{wildcard(1)}}", headers_only=True),
+        max_bytes=512 * 1024**2,
+    ),
     _bucket(subjects.DOCUMENTS, storage=StorageType.FILE, max_bytes=256 * 1024**2),
     _bucket(subjects.SNAPSHOTS, storage=StorageType.FILE, max_bytes=512 * 1024**2),
     StreamConfig(

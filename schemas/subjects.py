@@ -115,6 +115,11 @@ def live_viewers(document: str = "*", gateway: str = "*") -> str:
     return f"live.viewers.{document}.{gateway}"
 
 
+def live_cache(key: str = "*") -> str:
+    """Where it is said that something was written under a key of the cache, or that a claim on it ran out."""
+    return f"live.cache.{key}"
+
+
 def document_of(subject: str) -> str:
     """The document that a live, stored or published subject of facts or ink is about: its last token."""
     return subject.rsplit(".", 1)[1]
@@ -238,7 +243,7 @@ SUBSCRIBE: dict[ServiceName, tuple[str, ...]] = {
     "conductor": (live_facts(), live_viewers()),
     "planner": (live_facts(), MODEL_HOLDS),
     "ingester": (live_facts(),),
-    "writer": (live_facts(), MODEL_HOLDS),
+    "writer": (live_facts(), live_cache(), MODEL_HOLDS),
     "simulator": (SIMULATOR_CONTROL,),
     "supervisor": (SUPERVISOR_CONTROL,),
     "operator": (">",),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -126,22 +126,32 @@ class Desk:
         for fact in facts:
             await append(self.bus, self.id, fact)
 
-    async def ask(self, cell: str, *, job: int = 1, lane: Lane = "interactive", deadline_in_ms: int = 60_000) -> None:
+    async def ask(  # noqa: PLR0913 -- each is one thing, given by name
+        self,
+        cell: str,
+        *,
+        job: int = 1,
+        revision: int = 1,
+        input_digest: str | None = None,
+        lane: Lane = "interactive",
+        deadline_in_ms: int = 60_000,
+    ) -> None:
         """Queue a cell."""
-        deadline_ms = now_ms() + deadline_in_ms
-        await self.say(
-            CellQueued(
-                at_ms=now_ms(),
-                cell=cell,
-                revision=1,
-                job=job,
-                input_digest=f"{cell}-{job}",
-                lane=lane,
-                deadline_ms=deadline_ms,
-            )
-        )
-        work = WriteCell(document=self.id, lane=lane, deadline_ms=deadline_ms, cell=cell, revision=1, job=job)
+        digest, deadline_ms = input_digest or f"{cell}-{job}", now_ms() + deadline_in_ms
+        await self.want(cell, job=job, revision=revision, input_digest=digest, lane=lane, deadline_ms=deadline_ms)
+        work = WriteCell(document=self.id, lane=lane, deadline_ms=deadline_ms, cell=cell, revision=revision, job=job)
         await self.bus.js.publish(subjects.job(lane, "write", self.id, cell), jobs.encode(work))
+
+    async def want(self, cell: str, **more: Any) -> None:
+        """Say that a cell is wanted, and put nothing on the queue."""
+        wanted: dict[str, Any] = {
+            "job": 1,
+            "revision": 1,
+            "lane": "interactive",
+            "deadline_ms": now_ms() + 60_000,
+            **more,
+        }
+        await self.say(CellQueued(at_ms=now_ms(), cell=cell, **wanted))
 
     async def plan(self) -> None:
         """Queue the outline."""

@@ -88,6 +88,7 @@ class CellWork:
             fell_back_from=done.fell_back_from,
             citations=cited(text, passage_text(self._sources)),
             cut=done.cut,
+            cached=done.cached,
             tokens_in=done.tokens_in,
             tokens_out=done.tokens_out,
             cost=done.cost,

@@ -7,6 +7,7 @@ import asyncio
 from schemas.cells import wanted_cells
 from schemas.document import Cell, Document
 from services.shared.attempt.blocks import Sources
+from services.shared.attempt.cache import Question, key_of
 from services.shared.attempt.look import Ask
 from services.shared.attempt.models import chain_of
 from services.shared.attempt.runner import Prepared
@@ -36,9 +37,33 @@ class CellWriter:
         chosen = (
             await asyncio.to_thread(choose, sources, query(document, wanted), limits.passages_max) if sources else ()
         )
+        work = CellWork(ask, wanted, messages(document, wanted, chosen, sources), sources)
+        chain = chain_of(cell.model or document.policy.model, self._settings.models.write)
+        tokens_out_max = min(tokens_max, limits.tokens_out_max)
         return Prepared(
-            work=CellWork(ask, wanted, messages(document, wanted, chosen, sources), sources),
-            chain=chain_of(cell.model or document.policy.model, self._settings.models.write),
-            tokens_out_max=min(tokens_max, limits.tokens_out_max),
+            work=work,
+            chain=chain,
+            tokens_out_max=tokens_out_max,
             structured=None if wanted.column is None else "bad_answer",
+            question=question(document, ask.cell, work, chain, tokens_out_max),
         )
+
+
+def question(
+    document: Document, cell: str, work: CellWork, chain: tuple[str, ...], tokens_out_max: int
+) -> Question | None:
+    """What the answer is kept under, as the document's policy has it; None: nowhere."""
+    use, asked = document.policy.cache, document.cells.get(cell)
+    if use == "off" or asked is None:
+        return None
+    key = key_of(
+        document=document.id if use == "document" else "",
+        input_digest=asked.input_digest,
+        messages=work.messages,
+        form=work.response_schema,
+        chain=chain,
+        tokens_out_max=tokens_out_max,
+    )
+    # Of a document's own, only a later revision or a twin can have been asked before.
+    twins = sum(other.input_digest == asked.input_digest for other in document.cells.values())
+    return Question(key, may_be_answered=use == "shared" or asked.revision > 1 or twins > 1)

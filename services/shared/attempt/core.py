@@ -33,6 +33,7 @@ from services.shared.attempt.events import (
     Counted,
     DeadlinePassed,
     Ended,
+    Found,
     HedgeDue,
     Refused,
     RetryDue,
@@ -93,6 +94,8 @@ def step(plan: Plan, state: AttemptState, event: AttemptEvent) -> Step:  # noqa:
 
 
 def _fresh(plan: Plan, state: Fresh, event: AttemptEvent) -> Step:
+    if isinstance(event, Found):
+        return Over(), (Append(event.fact), LetGo("ack"))
     if not isinstance(event, Begin):
         return state, ()
     if event.at_ms >= plan.deadline_ms:

@@ -68,6 +68,7 @@ class Conclude(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     fell_back_from: str
     cut: ErrorKind | None
+    cached: bool = False
     tokens_in: int
     tokens_out: int
     cost: float

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from schemas.events import AnyFact
 from schemas.values import CancelReason, ErrorKind
 from services.shared.attempt.plan import Release, Usage
 from services.shared.models.events import FinishReason
@@ -17,6 +18,13 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     avoid: frozenset[str] = frozenset()
     """Models that are known not to answer just now."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """It was written before: this is the fact that it amounts to, and no model has to be asked."""
+
+    at_ms: int
+    fact: AnyFact
 
 
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +130,7 @@ class DeadlinePassed(msgspec.Struct, frozen=True, kw_only=True):
 
 AttemptEvent = (
     Begin
+    | Found
     | Admitted
     | Claimed
     | Refused

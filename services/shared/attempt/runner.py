@@ -14,6 +14,7 @@ from schemas.document import Document
 from schemas.events import CellFailed
 from schemas.values import ErrorKind
 from services.shared.attempt.asking import Work
+from services.shared.attempt.cache import Flight, Question
 from services.shared.attempt.documents import Documents, Followed
 from services.shared.attempt.errors import ERRORS
 from services.shared.attempt.look import Ask, Verdict, look
@@ -40,6 +41,8 @@ class Prepared(msgspec.Struct, frozen=True):
     tokens_out_max: int
     structured: ErrorKind | None = None
     """As in `Plan`."""
+    question: Question | None = None
+    """What its answer is kept under; None: nowhere."""
 
 
 class Purpose(Protocol):
@@ -76,7 +79,8 @@ class Runner:
             if prepared is None:
                 return "ack"
             plan = self._plan(document, ask, delivery, prepared)
-            session = Session(self._bus, self._models, followed, ask, plan, prepared.work)
+            flight = None if prepared.question is None else Flight(self._bus, prepared.question, self._name)
+            session = Session(self._bus, self._models, followed, ask, plan, prepared.work, flight)
             self.sessions.add(session)
             try:
                 return await session.run()

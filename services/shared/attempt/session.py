@@ -6,8 +6,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 
+from schemas.attempts import attempt_number
 from schemas.events import AnyFact, TextAppended
 from services.shared.attempt.asking import Asking, Work
+from services.shared.attempt.cache import Answer, Flight
 from services.shared.attempt.claims import Claims
 from services.shared.attempt.core import step
 from services.shared.attempt.documents import Followed
@@ -24,7 +26,7 @@ from services.shared.attempt.effects import (
     WaitUntil,
     Withdraw,
 )
-from services.shared.attempt.events import Admitted, AttemptEvent, Begin, DeadlinePassed, RetryDue, StopAsked
+from services.shared.attempt.events import Admitted, AttemptEvent, Begin, DeadlinePassed, Found, RetryDue, StopAsked
 from services.shared.attempt.look import Ask, unwanted
 from services.shared.attempt.models import Models, Place
 from services.shared.attempt.plan import Plan, Release
@@ -39,8 +41,19 @@ STOPPING_S_MAX = 2.0
 class Session:
     """One delivery of one job."""
 
-    def __init__(self, bus: Bus, models: Models, followed: Followed, ask: Ask, plan: Plan, work: Work) -> None:  # noqa: PLR0913, PLR0917 -- wiring
+    def __init__(  # noqa: PLR0913, PLR0917 -- wiring
+        self,
+        bus: Bus,
+        models: Models,
+        followed: Followed,
+        ask: Ask,
+        plan: Plan,
+        work: Work,
+        flight: Flight | None = None,
+    ) -> None:
         self.state: AttemptState = Fresh()
+        self._flight = flight
+        self._done: Conclude | None = None
         self._models = models
         self._followed = followed
         self._ask = ask
@@ -78,7 +91,7 @@ class Session:
                 case _:
                     self._effects.put_nowait(effect)
 
-    def on_fact(self, _fact: AnyFact) -> None:
+    def on_fact(self, _fact: AnyFact | None = None) -> None:
         """The document moved on: is this still wanted?"""
         document = self._followed.document
         if document is not None and (stop := unwanted(document, self._ask, self._plan.delivery, now_ms())) is not None:
@@ -105,7 +118,10 @@ class Session:
         """Until the job is to be let go."""
         forget = self._followed.tail.listen(self.on_fact)
         self._at(self._plan.deadline_ms, lambda: self.feed(DeadlinePassed(at_ms=now_ms())))
-        self.feed(Begin(at_ms=now_ms()))
+        if self._flight is None or not self._flight.looks:
+            self.feed(Begin(at_ms=now_ms()))
+        else:
+            self._begin(self._look_up(self._flight))
         performing = asyncio.create_task(self._perform())
         try:
             # Shielded: an append that is on its way has to be heard of.
@@ -124,6 +140,8 @@ class Session:
                 task.cancel()
             for place in self._places:
                 place.leave()
+            if self._flight is not None:
+                await self._flight.close(self._done)
 
     async def _perform(self) -> Release:
         while True:
@@ -134,6 +152,7 @@ class Session:
                 case Append(fact=fact):
                     await self._claims.append(fact)
                 case Conclude():
+                    self._done = effect
                     await self._claims.append(self._work.fact(effect))
                 case LetGo(how=how):
                     return how
@@ -158,6 +177,14 @@ class Session:
         delay_s = max(at_ms - now_ms(), 0) / 1_000
         self._timers.append(asyncio.get_running_loop().call_later(delay_s, do))
 
+    async def _look_up(self, flight: Flight) -> None:
+        answer = await flight.find()
+        self.on_fact()  # A stop may have come before anybody listened.
+        if answer is None or self._work.problem(answer.text) is not None:
+            self.feed(Begin(at_ms=now_ms()))
+        else:
+            self.feed(Found(at_ms=now_ms(), fact=self._work.fact(concluded(self._plan, answer, now_ms()))))
+
     async def _admit(self, model: str) -> None:
         self._places.append(await self._models.admit(model))
         self.feed(Admitted(at_ms=now_ms()))
@@ -175,3 +202,21 @@ class Session:
     async def _publish(self) -> None:
         while self._inks:
             await self._claims.publish(self._inks.popleft())
+
+
+def concluded(plan: Plan, answer: Answer, at_ms: int) -> Conclude:
+    """An answer from the cache as though its model had just given it. Tokens and cost are what that saves."""
+    return Conclude(
+        at_ms=at_ms,
+        attempt=attempt_number(plan.job, plan.delivery, 1),
+        text=answer.text,
+        model=answer.model,
+        fell_back_from=plan.instead_of(answer.model),
+        cut=None,
+        cached=True,
+        tokens_in=answer.tokens_in,
+        tokens_out=answer.tokens_out,
+        cost=answer.cost,
+        first_token_ms=None,
+        duration_ms=0,
+    )
