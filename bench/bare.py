@@ -25,7 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from schemas.events import TextAppended, encode
-from schemas.requests import DocumentAsked
+from schemas.requests import DocumentAsked, OutlineAsked
 from schemas.values import Section
 from services.shared.models.client import ModelClient
 from services.shared.models.events import Finished, Text
@@ -83,7 +83,7 @@ class Loop:
     async def create(self, request: Request) -> Response:
         """POST /api/documents."""
         asked = msgspec.json.decode(await request.body(), type=DocumentAsked)
-        sections = asked.outline.sections if asked.outline is not None else ()
+        sections = asked.outline.sections if isinstance(asked.outline, OutlineAsked) else ()
         id_ = str(next(self._ids))
         document = self._documents[id_] = Document()
         document.writing = asyncio.create_task(self._write(document, sections))

@@ -18,6 +18,7 @@ from schemas.values import (
 
 NAME_CHARACTERS_MAX = 300
 URL_CHARACTERS_MAX = 2_000
+OUTLINE_CHARACTERS_MAX = 500_000
 UPLOAD_PATTERN = r"^[0-9a-f]{32}$"
 DOCUMENT_PATTERN = r"^[0-9a-f]{32}$"
 
@@ -57,7 +58,8 @@ class DocumentAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     brief: Brief
     title: Title = ""
     sources: Annotated[tuple[SourceAsked, ...], msgspec.Meta(max_length=SOURCES_MAX)] = ()
-    outline: OutlineAsked | None = None
+    outline: OutlineAsked | Annotated[str, msgspec.Meta(min_length=1, max_length=OUTLINE_CHARACTERS_MAX)] | None = None
+    """Sections, or Markdown: see `schemas.outline_markdown`."""
     policy: Policy = Policy()
 
     def __post_init__(self) -> None:

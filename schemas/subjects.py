@@ -110,6 +110,21 @@ def kv(bucket: str, key: str = ">") -> str:
     return f"$KV.{bucket}.{key}"
 
 
+def object_chunks(bucket: str, nuid: str) -> str:
+    """Where an object store has the bytes of one object (NATS ADR-20)."""
+    return f"$O.{bucket}.C.{nuid}"
+
+
+def object_info(bucket: str, name: str) -> str:
+    """Where it has what it knows of an object; `name` in URL-safe base 64."""
+    return f"$O.{bucket}.M.{name}"
+
+
+def source_changed(watch: str = "*") -> str:
+    """Where anybody says that what a watch looks at has changed; nothing need be in the message."""
+    return f"source.{watch}.changed"
+
+
 def live_viewers(document: str = "*", gateway: str = "*") -> str:
     """Where leases, and the markers of those that ended, are republished."""
     return f"live.viewers.{document}.{gateway}"

@@ -84,6 +84,8 @@ class SourceGiven(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     digest: str
     """SHA-256 of the bytes, hexadecimal."""
+    url: str = ""
+    """Where the bytes came from, if from the web."""
 
 
 class Citation(msgspec.Struct, frozen=True, kw_only=True):

@@ -101,7 +101,7 @@ class Desk:
                 for n, (start, sentence) in enumerate(zip(starts, SENTENCES, strict=True), start=1)
             ),
         )
-        await (await SourceStore.open(self.bus)).put_passages(self.id, found)
+        await (await SourceStore.open(self.bus)).put_passages(self.id, "0" * 64, found)
         given = SourceGiven(id="s1", name="Scriptoria", media_type="text/plain", size_bytes=len(text), digest="0" * 64)
         await self.say(
             DocumentCreated(

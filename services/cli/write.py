@@ -19,8 +19,9 @@ from rich.live import Live
 
 from schemas.document import Abandoned, Document, Done, Failed, Paused
 from schemas.outline import check_outline
+from schemas.outline_markdown import read_outline
 from schemas.requests import DocumentAsked, DocumentMade, OutlineAsked, SourceAsked
-from schemas.values import SOURCE_BYTES_MAX, Policy
+from schemas.values import SOURCE_BYTES_MAX, Policy, Section
 from services.cli.configuration import BAD_INPUT, config_file, read_settings, refused
 from services.cli.house import House, HouseError, Options
 from services.cli.progress import Progress
@@ -41,7 +42,8 @@ def write(  # noqa: PLR0913, PLR0917 -- the command's options, as typer reads th
         typer.Option("--source", "-s", exists=True, dir_okay=False, readable=True, help="A file; may be repeated."),
     ] = None,
     outline: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Sections, as JSON or TOML.", metavar="FILE")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Sections, as Markdown, JSON or TOML.", metavar="FILE"),
     ] = None,
     title: Annotated[str, typer.Option(help="Its title.")] = "",
     policy: Annotated[
@@ -86,22 +88,29 @@ def _bytes(file: Path) -> bytes:
     return data
 
 
-def _outline(file: Path | None) -> OutlineAsked | None:
-    """`{"sections": […]}` or the bare list, as JSON or TOML. ValueError."""
+def _outline(file: Path | None) -> OutlineAsked | str | None:
+    """Markdown, or `{"sections": […]}` or the bare list as JSON or TOML. ValueError."""
     if file is None:
         return None
     try:
         text = file.read_text(encoding="utf-8")
+        if file.suffix.lower() in {".md", ".markdown"}:
+            _check(file, read_outline(text).sections)
+            return text
         told: Any = tomllib.loads(text) if file.suffix == ".toml" else msgspec.json.decode(text)
         outline = msgspec.convert({"sections": told} if isinstance(told, list) else told, OutlineAsked)
     except (ValueError, OSError) as error:
         msg = f"--outline {file}: {error}"
         raise ValueError(msg) from None
-    problems = [f"  {problem.where}: {problem.message}" for problem in check_outline(outline.sections)]
+    _check(file, outline.sections)
+    return outline
+
+
+def _check(file: Path, sections: Sequence[Section]) -> None:
+    problems = [f"  {problem.where}: {problem.message}" for problem in check_outline(sections)]
     if problems:
         msg = "\n".join([f"--outline {file}:", *problems])
         raise ValueError(msg)
-    return outline
 
 
 def _policy(pairs: Sequence[str]) -> Policy:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-import mimetypes
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -16,12 +15,13 @@ from nats.js.kv import KeyValue
 from schemas import subjects
 from schemas.events import DocumentCreated, encode
 from schemas.outline import check_outline
-from schemas.requests import DocumentAsked, SourceAsked
+from schemas.outline_markdown import OutlineTextError, Read, read_outline
+from schemas.requests import DocumentAsked, OutlineAsked, SourceAsked
 from schemas.streams import MESSAGE_BYTES_MAX
-from schemas.values import SOURCE_BYTES_MAX, SourceGiven
+from schemas.values import SourceGiven
 from services.gateway.access import Access, new_id, new_key
+from services.gateway.intake import Intake, problems_of
 from services.gateway.problems import FieldError, Problem
-from services.gateway.uploads import Uploads
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
 from services.shared.log import BusUnavailableError, ConflictError, append, read
@@ -49,20 +49,21 @@ class Creating:
         bus: Bus,
         access: Access,
         store: SourceStore,
-        uploads: Uploads,
+        intake: Intake,
         idempotency: KeyValue,
         providers: Collection[str],
     ) -> None:
         self._bus = bus
         self._access = access
         self._store = store
-        self._uploads = uploads
+        self._intake = intake
         self._idempotency = idempotency
         self._providers = providers
 
     async def create(self, wanted: DocumentAsked, body: bytes, idempotency_key: str | None = None) -> Made:
         """Problem 422 names what cannot be. The same `idempotency_key` with the same body is the same document."""
-        _check(wanted, self._providers)
+        outline = _outline(wanted)
+        _check(wanted, outline, self._providers)
         made = Made(new_id(), new_key())
         if idempotency_key:
             made = await self._repeatable(idempotency_key, body)
@@ -75,11 +76,11 @@ class Creating:
                 sources.append(await self._source(made.id, number, source))
             fact = DocumentCreated(
                 at_ms=now_ms(),
-                title=_title(wanted),
+                title=_title(wanted, outline),
                 brief=wanted.brief,
                 policy=wanted.policy,
                 sources=tuple(sources),
-                outline=wanted.outline.sections if wanted.outline is not None else (),
+                outline=outline.sections,
             )
             if len(encode(fact)) > FACT_BYTES_MAX:
                 raise Problem(413, f"Brief, outline and policy together may have {FACT_BYTES_MAX} bytes.")  # noqa: TRY301 -- what is half made goes
@@ -109,7 +110,7 @@ class Creating:
             return
         await self._access.revoke(document)
         for source in sources:
-            await self._store.delete(document, source.id)
+            await self._store.delete(document, source.id, source.digest)
 
     async def _is_made(self, document: str) -> bool:
         async for _ in read(self._bus.client, subjects.FACTS, subjects.facts_stored(document)):
@@ -117,23 +118,10 @@ class Creating:
         return False
 
     async def _source(self, document: str, number: int, wanted: SourceAsked) -> SourceGiven:
-        id_ = f"s{number}"
-        name, data = wanted.name or "", (wanted.text or "").encode()
-        if wanted.upload is not None:
-            kept = await self._uploads.get(wanted.upload)
-            if kept is None:
-                pointer = f"/sources/{number - 1}/upload"
-                raise Problem(422, f"{pointer}: there is no such upload.", [FieldError(pointer, "no such upload")])
-            name, data = wanted.name or kept[0], kept[1]
-        media_type = mimetypes.guess_type(name)[0] or ("text/plain" if wanted.text is not None else "")
-        await self._store.put_bytes(document, id_, data)
-        return SourceGiven(
-            id=id_,
-            name=name or f"Source {number}",
-            media_type=media_type or "application/octet-stream",
-            size_bytes=len(data),
-            digest=hashlib.sha256(data).hexdigest(),
-        )
+        offered = await self._intake.take(f"s{number}", wanted, f"/sources/{number - 1}")
+        given = offered.given
+        await self._store.put_bytes(document, given.id, given.digest, offered.data)
+        return given
 
     async def _repeatable(self, idempotency_key: str, body: bytes) -> Made:
         """Id and key follow from the client's key and a secret of ours, so that neither has to be kept."""
@@ -159,32 +147,37 @@ class Creating:
             return (await bucket.get(SECRET)).value or b""
 
 
-def _title(wanted: DocumentAsked) -> str:
+def _title(wanted: DocumentAsked, outline: Read) -> str:
     """Its own; else the planner gives it one, unless there is nothing to plan."""
-    if wanted.title or wanted.outline is None:
-        return wanted.title
+    if wanted.title or outline.title or not outline.sections:
+        return wanted.title or outline.title
     return wanted.brief.strip().splitlines()[0][:TITLE_CHARACTERS].strip()
 
 
-def _check(wanted: DocumentAsked, providers: Collection[str]) -> None:
+def _outline(wanted: DocumentAsked) -> Read:
+    """The reader's own, of whatever form; no sections where there is none."""
+    match wanted.outline:
+        case None:
+            return Read("", ())
+        case str(text):
+            try:
+                return read_outline(text)
+            except OutlineTextError as error:
+                raise Problem(422, f"/outline: {error}", [FieldError("/outline", str(error))]) from None
+        case OutlineAsked(sections=sections):
+            return Read("", sections)
+
+
+def _check(wanted: DocumentAsked, outline: Read, providers: Collection[str]) -> None:
     errors: list[FieldError] = []
     if wanted.policy.model is not None and wanted.policy.model.partition("/")[0] not in providers:
         known = ", ".join(sorted(providers))
         errors.append(FieldError("/policy/model", f"A model is named provider/model; providers here: {known}."))
     for number, source in enumerate(wanted.sources):
-        errors += _check_source(f"/sources/{number}", source)
+        errors += problems_of(source, f"/sources/{number}")
     if wanted.outline is not None:
         errors += [
-            FieldError(f"/outline/{problem.where}", problem.message)
-            for problem in check_outline(wanted.outline.sections)
+            FieldError(f"/outline/{problem.where}", problem.message) for problem in check_outline(outline.sections)
         ]
     if errors:
         raise Problem(422, f"{errors[0].pointer}: {errors[0].detail}", errors)
-
-
-def _check_source(pointer: str, source: SourceAsked) -> Sequence[FieldError]:
-    if source.url is not None:
-        return [FieldError(f"{pointer}/url", "Sources by URL are not supported yet: give text, or upload the file.")]
-    if source.text is not None and len(source.text.encode()) > SOURCE_BYTES_MAX:
-        return [FieldError(f"{pointer}/text", f"A source may have {SOURCE_BYTES_MAX} bytes.")]
-    return []

@@ -17,11 +17,14 @@ from schemas import subjects
 from services.gateway.access import Access
 from services.gateway.creating import Creating
 from services.gateway.hub import Hubs
+from services.gateway.intake import Intake
 from services.gateway.leases import Leases
 from services.gateway.operations import Rooms
 from services.gateway.routes import Face
 from services.gateway.uploads import Uploads
 from services.shared.bus import connect
+from services.shared.fetching.addresses import networks
+from services.shared.fetching.fetch import Fetcher
 from services.shared.provision import provisioned
 from services.shared.settings import Settings
 from services.shared.sources import SourceStore
@@ -68,7 +71,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
         bus=bus,
         access=access,
         store=store,
-        uploads=uploads,
+        intake=Intake(uploads, Fetcher(networks(settings.fetch.allowed_networks))),
         idempotency=idempotency,
         providers=settings.providers,
     )

@@ -21,6 +21,7 @@ from schemas import commands, subjects
 from schemas.asyncapi import asyncapi
 from schemas.commands import AnyCommand, ResumeDocument, StopDocument
 from schemas.document import Document
+from schemas.passages import Passages
 from schemas.requests import NAME_CHARACTERS_MAX, DemoAsked, DocumentAsked
 from schemas.values import SOURCE_BYTES_MAX
 from services.gateway import demos, page_files
@@ -199,18 +200,30 @@ class Face:
 
     async def passages(self, request: Request) -> Response:
         """All passages of one source."""
-        found = await self.store.get_passages(_document_id(request), request.path_params["source"])
-        if found is None:
-            raise Problem(404, "There is no such source, or it has not been read.")
+        found = await self._read(request)
         return _json({"source": found.source, "name": found.name, "pages": found.pages, "passages": found.passages})
 
     async def passage(self, request: Request) -> Response:
         """One passage."""
-        found = await self.store.get_passages(_document_id(request), request.path_params["source"])
+        found = await self._read(request)
         number: int = request.path_params["number"]
-        if found is None or not 1 <= number <= len(found.passages):
+        if not 1 <= number <= len(found.passages):
             raise Problem(404, "There is no such passage.")
         return _json(found.passages[number - 1])
+
+    async def _read(self, request: Request) -> Passages:
+        """The version of a source that the document has now."""
+        hub, unuse = await self.hubs.use(_document_id(request))
+        try:
+            source = None if hub.document is None else hub.document.sources.get(request.path_params["source"])
+        finally:
+            unuse()
+        found = None
+        if source is not None and source.digest is not None:
+            found = await self.store.get_passages(hub.id, source.given.id, source.given.digest)
+        if found is None:
+            raise Problem(404, "There is no such source, or it has not been read.")
+        return found
 
     # -- The demo, the page, operations ---------------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ class Taking:
         cited = {(reference.source, reference.passage) for reference in references(document)}
         evidence: dict[tuple[str, int], Passage] = {}
         for source in {source for source, _ in cited if source in document.sources}:
-            found = await self._store.get_passages(document.id, source)
+            found = await self._store.get_passages(document.id, source, document.sources[source].given.digest)
             for passage in () if found is None else found.passages:
                 if (source, passage.number) in cited:
                     evidence[source, passage.number] = passage

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 KEPT_MS = 3_600_000
 SWEEP_S = 600.0
 _UNDER = "uploads"
+_DIGEST = ""
+"""An upload is one version of itself."""
 _KEY = "upload."
 
 
@@ -36,12 +38,12 @@ class Uploads:
         """Keep a file; its id."""
         id_ = new_id()
         await self._index.put(f"{_KEY}{id_}", b"%d" % now_ms())  # First: what is in no index is never swept.
-        await self._store.put_bytes(_UNDER, id_, len(name.encode()).to_bytes(2) + name.encode() + data)
+        await self._store.put_bytes(_UNDER, id_, _DIGEST, len(name.encode()).to_bytes(2) + name.encode() + data)
         return id_
 
     async def get(self, id_: str) -> tuple[str, bytes] | None:
         """Name and bytes; None where there is no such upload, or not any more."""
-        kept = await self._store.get_bytes(_UNDER, id_)
+        kept = await self._store.get_bytes(_UNDER, id_, _DIGEST)
         if kept is None:
             return None
         size = int.from_bytes(kept[:2])
@@ -57,7 +59,7 @@ class Uploads:
             with contextlib.suppress(KeyNotFoundError):  # Swept already: its marker is still there.
                 entry = await self._index.get(f"{_KEY}{id_}")
                 if int(entry.value or b"0") + KEPT_MS <= now:
-                    await self._store.delete(_UNDER, id_)
+                    await self._store.delete(_UNDER, id_, _DIGEST)
                     await self._index.delete(f"{_KEY}{id_}")
                     swept += 1
         return swept

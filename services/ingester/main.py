@@ -41,16 +41,16 @@ class Ingester:
         document = await self._wanting(job)
         if document is None:
             return
-        data = await self._store.get_bytes(job.document, job.source)
+        given = document.sources[job.source].given
+        data = await self._store.get_bytes(job.document, job.source, given.digest)
         if data is None:
             outcome: Outcome = Unreadable(message="Its bytes are not there.")
         else:
-            given = document.sources[job.source].given
             outcome = await _read(Given(source=given.id, name=given.name, media_type=given.media_type, data=data))
         match outcome:
             case Read(passages=passages):
                 # The passages before the fact: whoever reads that there are some finds them.
-                await self._store.put_passages(job.document, passages)
+                await self._store.put_passages(job.document, given.digest, passages)
                 fact = SourceIngested(
                     at_ms=now_ms(),
                     source=job.source,
@@ -61,7 +61,7 @@ class Ingester:
                 )
             case Unreadable(message=message):
                 fact = SourceFailed(at_ms=now_ms(), source=job.source, message=message)
-        await self._say(job, fact)
+        await self._say(job, fact, given.digest)
 
     async def bury(self, job: AnyJob) -> None:
         """A source that killed every ingester that took it."""
@@ -69,9 +69,11 @@ class Ingester:
             message = "Reading it failed again and again."
             await self._say(job, SourceFailed(at_ms=now_ms(), source=job.source, message=message, kind="poison"))
 
-    async def _say(self, job: IngestSource, fact: SourceIngested | SourceFailed) -> None:
-        """Append what became of a source, once, whoever else had its job too."""
+    async def _say(self, job: IngestSource, fact: SourceIngested | SourceFailed, digest: str | None = None) -> None:
+        """Append what became of a source, once, whoever else had its job too, and unless it was replaced in the meantime."""
         while (document := await self._wanting(job)) is not None:
+            if digest not in {None, document.sources[job.source].given.digest}:
+                return  # What replaced it has a job of its own.
             try:
                 await append(self._bus, job.document, fact, expected=document.sequence)
             except ConflictError:

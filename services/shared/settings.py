@@ -10,8 +10,10 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from services.shared.fetching.addresses import networks
 
 CONFIG_VARIABLE = "SCRIPTORIUM_CONFIG"
 
@@ -44,6 +46,28 @@ class WriterSettings(_Part):
     """One writer process."""
 
     slots: Annotated[int, Field(ge=1, le=1_000)] = 16
+
+
+class FetchSettings(_Part):
+    """Sources from the web."""
+
+    allowed_networks: tuple[str, ...] = ()
+    """Networks that may be asked beside the public internet, such as `10.1.0.0/16` for an intranet; for all documents."""
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        networks(value)
+        return value
+
+
+class WatcherSettings(_Part):
+    """What the watcher may look at."""
+
+    folders: dict[str, Path] = {}
+    """By the name that a document asks for them with: nobody outside names a path on this machine."""
+    scan_ms: Annotated[int, Field(ge=50, le=60_000)] = 500
+    """How often a folder is looked at."""
 
 
 class SimulatorSettings(_Part):
@@ -108,6 +132,8 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     writer: WriterSettings = WriterSettings()
     simulator: SimulatorSettings = SimulatorSettings()
+    fetch: FetchSettings = FetchSettings()
+    watcher: WatcherSettings = WatcherSettings()
     providers: dict[str, ProviderSettings] = {}
     models: ModelSettings = ModelSettings()
     prices: dict[str, PriceSettings] = {}

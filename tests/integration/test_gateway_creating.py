@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -48,7 +49,9 @@ async def test_ten_requests_at_once_with_one_key_make_one_document(house: Gatewa
     facts = [stored async for stored in read(operator.client, subjects.FACTS, subjects.facts_stored())]
     assert len(facts) == 1
     store = await SourceStore.open(operator)
-    assert await store.get_bytes(answers[0][1]["id"], "s1") == TEXT["text"].encode()
+    assert await store.get_bytes(answers[0][1]["id"], "s1", sha256(TEXT["text"].encode()).hexdigest()) == (
+        TEXT["text"].encode()
+    )
 
 
 async def test_an_outline_too_long_for_one_message_is_refused_at_once(house: GatewayProcess) -> None:
@@ -65,10 +68,10 @@ async def test_a_model_of_an_unknown_provider_is_refused_by_name(house: GatewayP
     assert "simulator" in problem["detail"]
 
 
-async def test_a_source_by_url_is_said_to_come_later(house: GatewayProcess) -> None:
-    status, problem = await _post(house, brief="B", sources=[{"url": "https://example.org/"}])
+async def test_a_source_on_this_machine_is_not_fetched(house: GatewayProcess) -> None:
+    status, problem = await _post(house, brief="B", sources=[{"url": "http://127.0.0.1:1/"}])
     assert (status, problem["errors"][0]["pointer"]) == (422, "/sources/0/url")
-    assert "not supported yet" in problem["detail"]
+    assert "not on the public internet" in problem["detail"]
 
 
 async def test_with_an_outline_and_no_title_the_brief_begins_the_document(house: GatewayProcess) -> None:

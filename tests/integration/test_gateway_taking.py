@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from hashlib import sha256
 from typing import Any
 
 import docx as word_files
@@ -33,7 +34,7 @@ async def _finished(client: httpx2.AsyncClient, bus: Bus) -> str:
     made = await create(client, brief="B", title="Röle: a/b", sources=sources, outline={"sections": [PROSE, TABLE]})
     passage = Passage(number=1, start=0, end=14, text="Pray and work.", page=3)
     read = Passages(source="s1", name="The Rule", digest="d", text="Pray and work.", passages=(passage,))
-    await (await SourceStore.open(bus)).put_passages(made["id"], read)
+    await (await SourceStore.open(bus)).put_passages(made["id"], sha256(b"Pray and work.").hexdigest(), read)
     for cell, text in (("a", 'Work [[s1:1 "and work"]].'), ("t:s1:q", "=1 [[s1:1]]")):
         queued = CellQueued(at_ms=1, cell=cell, revision=1, job=1, input_digest="i", lane="interactive", deadline_ms=9)
         done = CellCompleted(at_ms=3, cell=cell, revision=1, attempt=A1, text=text, output_digest=text_digest(text))

@@ -60,7 +60,7 @@ async def begin(bus: Bus, *given: tuple[str, str, str, bytes]) -> None:
     """A document with sources `(id, name, media type, bytes)`, and the jobs to read them."""
     store = await SourceStore.open(bus)
     for id_, _, _, data in given:
-        await store.put_bytes(DOCUMENT, id_, data)
+        await store.put_bytes(DOCUMENT, id_, "", data)
     sources = tuple(
         SourceGiven(id=id_, name=name, media_type=media_type, size_bytes=len(data), digest="")
         for id_, name, media_type, data in given
@@ -119,16 +119,16 @@ async def test_sources_of_every_kind_become_passages(nats_server: str, bus: BusF
         document = await until_read(made)
     assert [source.failure for source in document.sources.values()] == [None, None, None]
     store = await SourceStore.open(made)
-    found = await store.get_passages(DOCUMENT, "s1")
+    found = await store.get_passages(DOCUMENT, "s1", "")
     assert found is not None
     assert found.text == MARKDOWN.decode()
     assert found.digest == document.sources["s1"].digest == text_digest(MARKDOWN.decode())
     assert [passage.heading for passage in found.passages] == ["Leases", "Grace"]
     assert document.sources["s1"].passages == 2
-    notes = await store.get_passages(DOCUMENT, "s2")
+    notes = await store.get_passages(DOCUMENT, "s2", "")
     assert notes is not None
     assert notes.text.startswith("Grüße.")
-    page = await store.get_passages(DOCUMENT, "s3")
+    page = await store.get_passages(DOCUMENT, "s3", "")
     assert page is not None
     assert "Menu" not in page.text
     assert "A paragraph of a page." in page.text

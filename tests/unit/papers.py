@@ -10,8 +10,9 @@ from schemas.values import Policy, Section, SourceGiven
 
 
 def source(id_: str = "s1", name: str = "The Rule", passages: int = 9) -> Source:
-    """A source that was read."""
-    given = SourceGiven(id=id_, name=name, media_type="text/plain", size_bytes=1, digest="d")
+    """A source that was read; of the web, where its name is an address."""
+    url = name if name.startswith("https:") else ""
+    given = SourceGiven(id=id_, name=name, media_type="text/plain", size_bytes=1, digest="d", url=url)
     return Source(given=given, digest="t", passages=passages)
 
 

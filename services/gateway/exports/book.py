@@ -91,8 +91,7 @@ def name_of(document: Document, source: str) -> str:
 def address_of(document: Document, source: str) -> str:
     """A source's address on the web; empty where it has none."""
     known = document.sources.get(source)
-    name = "" if known is None else known.given.name
-    return name if re.match(r"https?://\S+$", name) else ""
+    return "" if known is None or not re.match(r"https?://\S+$", known.given.url) else known.given.url
 
 
 def where(number: int, passage: Passage | None) -> str:

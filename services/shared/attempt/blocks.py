@@ -47,7 +47,7 @@ class Sources:
             if source.digest is None or (only is not None and id_ != only):
                 continue
             key = (document.id, id_, source.digest)
-            kept = self._kept.get(key) or await self._store.get_passages(document.id, id_)
+            kept = self._kept.get(key) or await self._store.get_passages(document.id, id_, source.given.digest)
             if kept is None:
                 continue
             self._kept[key] = kept
