@@ -20,6 +20,7 @@ from services.shared.attempt.models import Models, chain_of, registry_of
 from services.shared.attempt.plan import Release
 from services.shared.attempt.runner import Prepared, Runner
 from services.shared.bus import connect
+from services.shared.health.telling import Telling
 from services.shared.provision import provisioned
 from services.shared.settings import Settings
 from services.shared.sources import SourceStore
@@ -75,9 +76,12 @@ async def serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     bus = await connect(settings.bus, "planner")
     await provisioned(bus)
-    models = Models(registry_of(settings), settings.limits)
+    models = Models(registry_of(settings), settings.limits, settings.health)
     planner = Planner(settings, Sources(await SourceStore.open(bus)))
-    runner = Runner(bus, models, planner, name=f"planner-{os.getpid()}-{secrets.token_hex(2)}")
+    name = f"planner-{os.getpid()}-{secrets.token_hex(2)}"
+    runner = Runner(bus, models, planner, name=name)
+    telling = Telling(bus, models.keeper, name=name, service="planner", slots=SLOTS, jobs=lambda: len(runner.sessions))
+    await telling.start()
     work = Jobs(runner)
     broker = broker_for(settings.bus, "planner")
     worker = Worker(
@@ -94,6 +98,7 @@ async def serve(settings: Settings) -> None:
     await stopping.wait()
     await worker.close()
     await broker.stop()
+    await telling.close()
     await runner.close()
     await bus.close()
 

@@ -123,6 +123,21 @@ class LimitSettings(_Part):
     """Passages that one prompt quotes."""
 
 
+class HealthSettings(_Part):
+    """How models are treated that are slow, refuse or fail; docs/models.md says what each does."""
+
+    concurrent_first: Annotated[int, Field(ge=1, le=10_000)] = 32
+    """Calls of one model at a time, in one process, before anything is known of it."""
+    concurrent_max: Annotated[int, Field(ge=1, le=10_000)] = 200
+    retry_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Repeated calls, as a share of ordinary ones; a few, and one a second, are always allowed."""
+    hedge_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Second calls beside one that is late to speak, as a share of ordinary ones; 0: never."""
+    open_ms: Annotated[int, Field(ge=1)] = 1_000
+    """How long a model that fails is left alone at first; it doubles."""
+    open_ms_max: Annotated[int, Field(ge=1)] = 60_000
+
+
 class Settings(BaseSettings):
     """All of it; each service reads what concerns it."""
 
@@ -138,6 +153,7 @@ class Settings(BaseSettings):
     models: ModelSettings = ModelSettings()
     prices: dict[str, PriceSettings] = {}
     limits: LimitSettings = LimitSettings()
+    health: HealthSettings = HealthSettings()
 
     @classmethod
     def settings_customise_sources(

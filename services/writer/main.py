@@ -14,6 +14,7 @@ from services.shared.attempt.blocks import Sources
 from services.shared.attempt.models import Models, registry_of
 from services.shared.attempt.runner import Runner
 from services.shared.bus import connect
+from services.shared.health.telling import Telling
 from services.shared.provision import provisioned
 from services.shared.settings import Settings
 from services.shared.sources import SourceStore
@@ -31,14 +32,20 @@ async def serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     bus = await connect(settings.bus, "writer")
     await provisioned(bus)
-    models = Models(registry_of(settings), settings.limits)
+    models = Models(registry_of(settings), settings.limits, settings.health)
     cells = CellWriter(settings, Sources(await SourceStore.open(bus)))
-    runner = Runner(bus, models, cells, name=f"writer-{os.getpid()}-{secrets.token_hex(2)}")
+    name = f"writer-{os.getpid()}-{secrets.token_hex(2)}"
+    runner = Runner(bus, models, cells, name=name)
+    telling = Telling(
+        bus, models.keeper, name=name, service="writer", slots=settings.writer.slots, jobs=lambda: len(runner.sessions)
+    )
+    await telling.start()
     slots = Slots(bus, runner, settings.writer.slots)
     await slots.start()
     print("writer ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
     await stopping.wait()
     await slots.stop(STOPPING_S)
+    await telling.close()
     await runner.close()
     await bus.close()
 

@@ -41,6 +41,7 @@ from services.shared.attempt.events import (
     Claimed,
     Counted,
     DeadlinePassed,
+    Diverted,
     Ended,
     HedgeDue,
     Refused,
@@ -214,7 +215,7 @@ def test_the_same_model_is_asked_once_more_after_a_drawn_wait() -> None:
     assert failed.retry_at_ms == 10 + 500
     assert failed.message == ERRORS["overloaded"].reads
     told.on(RetryDue(at_ms=510))
-    assert told.effects == (Admit("p/one"),)
+    assert told.effects == (Admit("p/one", again=True),)
     told.on(Admitted(at_ms=511))
     (claim,) = told.effects
     assert isinstance(claim, Claim)
@@ -267,6 +268,33 @@ def test_a_retry_that_would_come_after_the_deadline_is_not_waited_for() -> None:
 def test_a_model_known_to_be_out_of_order_is_passed_over() -> None:
     assert Told().on(Begin(at_ms=0, avoid=frozenset({"p/one"}))).effects == (Admit("p/two"),)
     assert Told().on(Begin(at_ms=0, avoid=frozenset({"p/one", "p/two"}))).effects == (Admit("p/one"),)
+
+
+def test_who_waits_for_a_model_that_goes_out_of_order_waits_for_the_next_one() -> None:
+    told = Told().on(Begin(at_ms=0), Diverted(at_ms=1, avoid=frozenset({"p/one"})))
+    assert told.effects == (Withdraw(), Admit("p/two"))
+    told.on(Admitted(at_ms=2))
+    (claim,) = told.effects
+    assert isinstance(claim, Claim)
+    assert isinstance(claim.fact, AttemptStarted)
+    assert (claim.fact.attempt, claim.fact.model, claim.fact.fell_back_from) == (3_002_001, "p/two", "p/one")
+
+
+@pytest.mark.parametrize("avoid", [frozenset[str](), frozenset({"p/two"}), frozenset({"p/one", "p/two"})])
+def test_who_has_nothing_better_stays_where_it_is(avoid: frozenset[str]) -> None:
+    told = Told().on(Begin(at_ms=0), Diverted(at_ms=1, avoid=avoid))
+    assert told.effects == ()
+    assert told.on(Admitted(at_ms=2)).kinds() == ["Claim"]
+
+
+def test_a_model_that_cannot_help_is_not_waited_for_again() -> None:
+    told = calling().on(trouble("refused"), Diverted(at_ms=11, avoid=frozenset({"p/two"})))
+    assert told.effects == ()
+
+
+def test_a_repair_is_no_repeated_call() -> None:
+    told = calling(FORMED).on(text("{"), Ended(at_ms=20, call=1, reason="stop", problem="it is not JSON"))
+    assert told.effects[-1] == Admit("p/one", again=False)
 
 
 def test_a_retry_starts_the_text_anew() -> None:
@@ -469,6 +497,7 @@ numbers = st.integers(1, 2)
 events: st.SearchStrategy[AttemptEvent] = st.one_of(
     st.builds(Begin, at_ms=times, avoid=st.frozensets(st.sampled_from(PLAN.chain))),
     st.builds(Admitted, at_ms=times),
+    st.builds(Diverted, at_ms=times, avoid=st.frozensets(st.sampled_from(PLAN.chain))),
     st.builds(Claimed, at_ms=times),
     st.builds(Refused, at_ms=times, release=st.sampled_from(["ack", "leave"])),
     st.builds(TooDear, at_ms=times, whose=st.sampled_from(["document", "cell"]), cost_max=st.floats(0.01, 1.0)),
@@ -554,6 +583,7 @@ class World:
         for effect in self.told.on(event).effects:
             match effect:
                 case Admit():
+                    assert not self.admitting, "waits for two places"
                     self.admitting = True
                 case Withdraw():
                     self.admitting = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from services.shared.attempt.errors import ERRORS
 from services.shared.attempt.events import Troubled
 from services.shared.attempt.plan import Plan, Repair, Tries
@@ -26,6 +28,14 @@ class Next(NamedTuple):
 def first_model(chain: Sequence[str], avoid: frozenset[str]) -> str:
     """The first that is not known to be out of order; where all are, the first: somebody has to find out."""
     return next((model for model in chain if model not in avoid), chain[0])
+
+
+def elsewhere(plan: Plan, tries: Tries, avoid: frozenset[str]) -> Tries | None:
+    """The same try by a model that can be had, where its own cannot; None: it stays where it is."""
+    if tries.model not in avoid:
+        return None
+    model = next((model for model in plan.chain if model not in avoid and model not in tries.out), None)
+    return None if model is None else replace(tries, model=model, on_model=1)
 
 
 def next_try(plan: Plan, tries: Tries, attempt: int, text: str, failed: Troubled) -> Next | None:

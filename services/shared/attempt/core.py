@@ -1,7 +1,8 @@
 """What to do next with a chaotic medium: `step(plan, state, event) -> (state, effects)`. Pure.
 
-The table of what happens where; `speaking.py` has what open calls say, `endings.py` how it all ends. One delivery of one job goes through: Fresh → Admitting → Claiming → Calling → Over, by way of Pausing and again Admitting where
-a try failed, of Closing where sockets are still open, of Withdrawing where it was stopped while its claim was on its way. The
+The table of what happens where; `speaking.py` has what open calls say, `endings.py` how it all ends. One
+delivery of one job goes through: Fresh → Admitting → Claiming → Calling → Over, by way of Pausing and again Admitting where a
+try failed, of Closing where sockets are still open, of Withdrawing where it was stopped while its claim was on its way. The
 drawing is `docs/diagrams/attempt.md`, generated from this function. What it promises, whatever happens in whatever order:
 - no call is started that the log does not have (`Claimed` comes before `StartCall`), and every one started is settled;
 - after a stop or the deadline no call is started, and none that a budget does not leave;
@@ -14,13 +15,14 @@ from msgspec.structs import replace
 
 from schemas.attempts import attempt_number
 from schemas.events import AttemptStarted, CellDeferred
-from services.shared.attempt.choose import first_model
+from services.shared.attempt.choose import elsewhere, first_model
 from services.shared.attempt.effects import (
     Append,
     Claim,
     LetGo,
     StartCall,
     Step,
+    Withdraw,
 )
 from services.shared.attempt.endings import admit, continued, ended, interrupt, outcome_of, split, stop
 from services.shared.attempt.errors import ERRORS
@@ -32,6 +34,7 @@ from services.shared.attempt.events import (
     Claimed,
     Counted,
     DeadlinePassed,
+    Diverted,
     Ended,
     Found,
     HedgeDue,
@@ -104,9 +107,12 @@ def _fresh(plan: Plan, state: Fresh, event: AttemptEvent) -> Step:
 
 
 def _admitting(plan: Plan, state: Admitting, event: AttemptEvent) -> Step:
+    tries = state.tries
+    if isinstance(event, Diverted) and (other := elsewhere(plan, tries, event.avoid)) is not None:
+        after, effects = admit(other)
+        return after, (Withdraw(), *effects)
     if not isinstance(event, Admitted):
         return state, ()
-    tries = state.tries
     attempt = attempt_number(plan.job, plan.delivery, tries.number)
     fact = AttemptStarted(
         at_ms=event.at_ms,

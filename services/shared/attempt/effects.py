@@ -11,9 +11,10 @@ from services.shared.attempt.states import AttemptState
 
 
 class Admit(msgspec.Struct, frozen=True):
-    """Wait for a place at this model's provider; answered by `Admitted`."""
+    """Wait for a place at this model; answered by `Admitted`. `again`: it has failed here before."""
 
     model: str
+    again: bool = False
 
 
 class Withdraw(msgspec.Struct, frozen=True):

@@ -51,7 +51,9 @@ from services.shared.attempt.tally import saved, saved_cost, settled
 
 def admit(tries: Tries) -> Step:
     """The next try, as soon as there is a place for it."""
-    return Admitting(tries), (Admit(tries.model),)
+    # A repair is an answer's fault, not a failure of the model: no budget of repeated calls pays for it.
+    again = tries.model in tries.tried and tries.repair is None
+    return Admitting(tries), (Admit(tries.model, again=again),)
 
 
 def continued(plan: Plan, state: Closing, effects: tuple[Effect, ...], at_ms: int) -> Step:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from schemas.values import ErrorKind
+from services.shared.health.model import Manner
 
 Again = Literal["same", "other", "repair", "never"]
 """`same`: the same model once more, then the next of the chain. `other`: the next model at once, this one no more. `repair`: the
@@ -55,6 +56,17 @@ ERRORS: Final[Mapping[ErrorKind, Row]] = {
     "poison": Row("never", "nobody", "Writing this ended its writer again and again; it was taken off the queue."),
     "bad_source": Row("never", "document", "A source cannot be read."),
 }
+
+
+def manner_of(kind: ErrorKind) -> Manner:
+    """How a call that ended so leaves its model. What is the document's fault or nobody's teaches nothing about the model."""
+    match kind:
+        case "rate_limited":
+            return "refused"
+        case "overloaded":
+            return "overloaded"
+        case _:
+            return "failed" if against(kind) == "model" else "closed"
 
 
 def against(kind: ErrorKind) -> Against:

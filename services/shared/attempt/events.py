@@ -28,9 +28,16 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):
-    """There is a place at the provider."""
+    """There is a place at the model."""
 
     at_ms: int
+
+
+class Diverted(msgspec.Struct, frozen=True, kw_only=True):
+    """The model whose place it waits for will not be had for some time, or another is back in order."""
+
+    at_ms: int
+    avoid: frozenset[str]
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +139,7 @@ AttemptEvent = (
     Begin
     | Found
     | Admitted
+    | Diverted
     | Claimed
     | Refused
     | TooDear

@@ -12,6 +12,7 @@ from schemas.events import PLAN_CELL, AttemptStarted, CallReserved
 from schemas.jobs import PlanOutline, WriteCell
 from schemas.spending import affords, cell_affords
 from schemas.standing import outdated
+from schemas.values import Lane
 from services.shared.attempt.events import StopAsked
 from services.shared.attempt.plan import Release
 
@@ -27,6 +28,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     job: int
     deadline_ms: int
+    lane: Lane = "interactive"
 
     @classmethod
     def of(cls, job: WriteCell | PlanOutline) -> Ask:
@@ -37,6 +39,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
             revision=job.revision,
             job=job.job,
             deadline_ms=job.deadline_ms,
+            lane=job.lane,
         )
 
 

@@ -1,15 +1,16 @@
-"""The models that a process may ask: their clients, and how many calls each provider takes at a time."""
+"""The models that a process may ask: their clients, and the gatekeeper before them."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Sequence
 
+from services.shared.health.keeper import Gatekeeper
+from services.shared.health.policy import Policy
 from services.shared.models.client import Call, CallLimits, ModelClient
 from services.shared.models.registry import Price, Registry
 from services.shared.models.requests import ChatRequest, Provider, Secret
-from services.shared.settings import LimitSettings, ProviderSettings, Settings
+from services.shared.settings import HealthSettings, LimitSettings, ProviderSettings, Settings
 
 
 def registry_of(settings: Settings) -> Registry:
@@ -32,40 +33,23 @@ def _provider(name: str, given: ProviderSettings) -> Provider:
     )
 
 
-class Place:
-    """A call's place at its provider."""
-
-    def __init__(self, places: asyncio.Semaphore | None) -> None:
-        self._places = places
-
-    def leave(self) -> None:
-        """Free it, once."""
-        if self._places is not None:
-            self._places.release()
-            self._places = None
-
-
 class Models:
-    """Clients by provider, and their places."""
+    """Clients by provider, and whoever shares out their places."""
 
-    def __init__(self, registry: Registry, limits: LimitSettings) -> None:
+    def __init__(self, registry: Registry, limits: LimitSettings, health: HealthSettings | None = None) -> None:
         self.registry = registry
         self.limits = limits
+        self.keeper = Gatekeeper(
+            policy_of(health or HealthSettings()),
+            {
+                name: provider.max_concurrent
+                for name, provider in registry.providers.items()
+                if provider.max_concurrent is not None
+            },
+        )
         self._clients = {
             name: ModelClient(provider, connect_ms=limits.connect_ms) for name, provider in registry.providers.items()
         }
-        self._places = {
-            name: asyncio.Semaphore(provider.max_concurrent)
-            for name, provider in registry.providers.items()
-            if provider.max_concurrent is not None
-        }
-
-    async def admit(self, model: str) -> Place:
-        """Wait for a place. A model without a provider has one: its call will say what is wrong."""
-        places = self._places.get(model.partition("/")[0])
-        if places is not None:
-            await places.acquire()
-        return Place(places)
 
     def call(self, model: str, request: ChatRequest, left_ms: int) -> Call:
         """A call to begin, of which `request.model` is filled in. UnknownModelError."""
@@ -87,6 +71,7 @@ class Models:
 
     async def close(self) -> None:
         """Close what is kept open."""
+        self.keeper.close()
         for client in self._clients.values():
             await client.aclose()
 
@@ -95,3 +80,15 @@ def chain_of(policy_model: str | None, configured: Sequence[str]) -> tuple[str, 
     """The document's own choice first, then what is configured."""
     first = () if policy_model is None else (policy_model,)
     return (*first, *(model for model in configured if model != policy_model))
+
+
+def policy_of(health: HealthSettings) -> Policy:
+    """What is configured, and the rest as it is."""
+    return Policy(
+        limit_first=min(health.concurrent_first, health.concurrent_max),
+        limit_max=health.concurrent_max,
+        retry_share=health.retry_share,
+        hedge_share=health.hedge_share,
+        open_ms=health.open_ms,
+        open_ms_max=max(health.open_ms_max, health.open_ms),
+    )

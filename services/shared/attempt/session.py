@@ -26,13 +26,24 @@ from services.shared.attempt.effects import (
     WaitUntil,
     Withdraw,
 )
-from services.shared.attempt.events import Admitted, AttemptEvent, Begin, DeadlinePassed, Found, RetryDue, StopAsked
+from services.shared.attempt.events import (
+    Admitted,
+    AttemptEvent,
+    Begin,
+    DeadlinePassed,
+    Diverted,
+    Found,
+    HedgeDue,
+    RetryDue,
+    StopAsked,
+)
 from services.shared.attempt.look import Ask, unwanted
-from services.shared.attempt.models import Models, Place
+from services.shared.attempt.models import Models
 from services.shared.attempt.plan import Plan, Release
-from services.shared.attempt.states import AttemptState, Calling, Fresh
+from services.shared.attempt.states import Admitting, AttemptState, Calling, Claiming, Closing, Fresh, Withdrawing
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
+from services.shared.health.keeper import Place
 
 STOPPING_S_MAX = 2.0
 """For receipts, when the process has been told to end."""
@@ -64,8 +75,8 @@ class Session:
         self._effects: asyncio.Queue[Effect | BaseException] = asyncio.Queue()
         self._inks: deque[TextAppended] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._admission: asyncio.Task[None] | None = None
-        self._places: list[Place] = []
+        self._place: Place | None = None
+        """Of the call that is to begin: asked for, or granted and waiting for its claim."""
         self._timers: list[asyncio.TimerHandle] = []
 
     # -- In: what happens ----------------------------------------------------------------------------------------------
@@ -78,24 +89,44 @@ class Session:
                 case CloseCall(call=number):
                     self._asking.close(number, type(event).__name__)
                 case StartCall():
-                    self._begin(self._call(effect))
-                case Admit(model=model):
-                    self._admission = self._begin(self._admit(model))
+                    self._start(effect)
+                case Admit(model=model, again=again):
+                    ask = self._ask
+                    self._place = self._models.keeper.ask(
+                        self, model, lane=ask.lane, document=ask.document, again=again
+                    )
                 case Withdraw():
-                    if self._admission is not None:
-                        self._admission.cancel()
+                    self._leave_place()
                 case WaitUntil(at_ms=at_ms):
                     self._at(at_ms, lambda: self.feed(RetryDue(at_ms=now_ms())))
                 case Ink(ink=ink):
                     self._inks.append(ink)  # Published by the call that is speaking, in order.
                 case _:
                     self._effects.put_nowait(effect)
+        if not _may_begin(self.state):
+            self._leave_place()
 
     def on_fact(self, _fact: AnyFact | None = None) -> None:
         """The document moved on: is this still wanted?"""
         document = self._followed.document
         if document is not None and (stop := unwanted(document, self._ask, self._plan.delivery, now_ms())) is not None:
             self.feed(stop)
+
+    # The gatekeeper's asker.
+
+    def granted(self, place: Place) -> None:
+        """There is a place."""
+        if place is self._place:
+            self.feed(Admitted(at_ms=now_ms()))
+
+    def diverted(self, place: Place) -> None:
+        """Is there a better model to wait for?"""
+        if place is self._place:
+            self.feed(Diverted(at_ms=now_ms(), avoid=self._models.keeper.avoid()))
+
+    def given_up(self, place: Place) -> None:
+        """The model of an open call is silent altogether."""
+        self._asking.give_up(place)
 
     def stop_for(self, reason: str) -> None:
         """The process ends (`writer_stopping`), or has been without the bus for too long (`bus_lost`)."""
@@ -119,7 +150,7 @@ class Session:
         forget = self._followed.tail.listen(self.on_fact)
         self._at(self._plan.deadline_ms, lambda: self.feed(DeadlinePassed(at_ms=now_ms())))
         if self._flight is None or not self._flight.looks:
-            self.feed(Begin(at_ms=now_ms()))
+            self.feed(self._beginning())
         else:
             self._begin(self._look_up(self._flight))
         performing = asyncio.create_task(self._perform())
@@ -138,8 +169,7 @@ class Session:
             self._asking.close_all("left")
             for task in tuple(self._tasks):
                 task.cancel()
-            for place in self._places:
-                place.leave()
+            self._leave_place()
             if self._flight is not None:
                 await self._flight.close(self._done)
 
@@ -177,24 +207,44 @@ class Session:
         delay_s = max(at_ms - now_ms(), 0) / 1_000
         self._timers.append(asyncio.get_running_loop().call_later(delay_s, do))
 
+    def _beginning(self) -> Begin:
+        return Begin(at_ms=now_ms(), avoid=self._models.keeper.avoid())
+
     async def _look_up(self, flight: Flight) -> None:
         answer = await flight.find()
         self.on_fact()  # A stop may have come before anybody listened.
         if answer is None or self._work.problem(answer.text) is not None:
-            self.feed(Begin(at_ms=now_ms()))
+            self.feed(self._beginning())
         else:
             self.feed(Found(at_ms=now_ms(), fact=self._work.fact(concluded(self._plan, answer, now_ms()))))
 
-    async def _admit(self, model: str) -> None:
-        self._places.append(await self._models.admit(model))
-        self.feed(Admitted(at_ms=now_ms()))
+    def _start(self, start: StartCall) -> None:
+        place, self._place = self._place, None
+        if place is None:
+            msg = f"{start} has no place"
+            raise RuntimeError(msg)
+        self._begin(self._asking.begin(start, place))
+        late_ms = self._models.keeper.hedge_after_ms(start.model)
+        if start.call == 1 and late_ms is not None:
+            self._at(now_ms() + late_ms, lambda: self._late(start))
 
-    async def _call(self, start: StartCall) -> None:
-        try:
-            await self._asking.run(start)
-        finally:
-            if self._places:
-                self._places.pop().leave()
+    def _late(self, start: StartCall) -> None:
+        """The first call is silent beyond its model's p95: is a second one worth its while, and of which model?"""
+        state = self.state
+        if not isinstance(state, Calling) or state.attempt != start.attempt or state.speaker is not None:
+            return
+        silent = self._asking.silent(start.call)
+        if silent is None:
+            return
+        usable = [model for model in self._plan.chain if model not in state.tries.out]
+        self._place = self._models.keeper.hedge(silent, usable)
+        if self._place is not None:
+            self.feed(HedgeDue(at_ms=now_ms(), model=self._place.model))
+
+    def _leave_place(self) -> None:
+        place, self._place = self._place, None
+        if place is not None:
+            place.leave("unused")
 
     def _text(self) -> str:
         return self.state.text if isinstance(self.state, Calling) else ""
@@ -220,3 +270,14 @@ def concluded(plan: Plan, answer: Answer, at_ms: int) -> Conclude:
         first_token_ms=None,
         duration_ms=0,
     )
+
+
+def _may_begin(state: AttemptState) -> bool:
+    """Whether a call may follow that needs the place which is kept for it."""
+    match state:
+        case Admitting() | Claiming() | Withdrawing():
+            return True
+        case Calling(hedging=hedging) | Closing(hedging=hedging):
+            return hedging is not None
+        case _:
+            return False

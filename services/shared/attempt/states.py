@@ -50,7 +50,7 @@ class Fresh(msgspec.Struct, frozen=True):
 
 
 class Admitting(msgspec.Struct, frozen=True):
-    """Waits for a place at the model's provider."""
+    """Waits for a place at the model."""
 
     tries: Tries
 
