@@ -51,6 +51,7 @@ check: setup  ## Format, lint, types, architecture, drift of generated files
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.vectors.record --check
+	$(BIN)/python -m services.shared.attempt.draw --check
 	$(NPM) run --silent check
 
 bench: setup  ## How fast, how many, against whom: tables with medians and ratios; ARGS="main_job …" runs some alone

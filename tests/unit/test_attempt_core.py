@@ -316,6 +316,14 @@ def test_refused_calls_cost_nothing_and_broken_ones_what_they_said() -> None:
     assert (bill.tokens_in, bill.tokens_out, bill.exact, bill.outcome) == (100, 10, False, "failed")
 
 
+def test_a_call_that_closes_without_a_word_counts_as_cut() -> None:
+    told = calling().on(text("half"), CallClosed(at_ms=20, call=1))
+    assert told.kinds() == ["CallSettled", "AttemptFailed", "WaitUntil"]
+    failed = told.facts()[1]
+    assert isinstance(failed, AttemptFailed)
+    assert failed.kind == "cut"
+
+
 # -- Answers that will not do -------------------------------------------------------------------------------------------
 
 

@@ -182,12 +182,7 @@ def _calling(plan: Plan, state: Calling, event: AttemptEvent) -> Step:
         case Troubled():
             return troubled(plan, state, event)
         case CallClosed():
-            # The loser of a race.
-            call, others = split(state.calls, event.call)
-            if call is None:
-                return state, ()
-            fact = settled(plan, state.attempt, call, "lost_race", event.at_ms)
-            return replace(state, calls=others), (Append(fact),)
+            return _closed(plan, state, event)
         case HedgeDue():
             return hedge(plan, state, event)
         case Claimed():
@@ -196,6 +191,16 @@ def _calling(plan: Plan, state: Calling, event: AttemptEvent) -> Step:
             return replace(state, hedging=None), ()
         case _:
             return state, ()
+
+
+def _closed(plan: Plan, state: Calling, event: CallClosed) -> Step:
+    call, others = split(state.calls, event.call)
+    if call is None:
+        return state, ()
+    if not call.lost:  # Nobody told it to close, and it did not say why it did: nothing waits for it for ever.
+        return troubled(plan, state, Troubled(at_ms=event.at_ms, call=event.call, kind="cut", message=""))
+    fact = settled(plan, state.attempt, call, "lost_race", event.at_ms)
+    return replace(state, calls=others), (Append(fact),)
 
 
 def _closing(plan: Plan, state: Closing, event: AttemptEvent) -> Step:
