@@ -43,7 +43,8 @@ CALLS: tuple[Call, ...] = (
     Call(
         "post",
         "/api/documents",
-        "Have a document written. With `Prefer: wait=N` the answer is the finished document, if it is done in time.",
+        "Have a document written. With `Prefer: wait=N` (RFC 7240) the answer is the finished document, with `Preference-Applied`, if it "
+        "is done in N seconds; otherwise it is as without: the document has been made, and goes on.",
         DocumentAsked,
         {201: DocumentMade},
         (400, 403, 413, 415, 422, 503),

@@ -23,6 +23,7 @@ _TITLES = {
     406: "Not acceptable",
     413: "Too large",
     415: "Unsupported media type",
+    421: "Misdirected request",
     422: "Not valid",
     500: "Internal error",
     503: "Not available",

@@ -29,7 +29,7 @@ from services.gateway.access import COOKIE, Access, new_id
 from services.gateway.control import ControlFace
 from services.gateway.creating import Creating, Made
 from services.gateway.frames import parse_cursor
-from services.gateway.guard import OwnPagesOnly
+from services.gateway.guard import OwnNamesOnly, OwnPagesOnly
 from services.gateway.hub import Hubs
 from services.gateway.leases import Leases
 from services.gateway.metrics import exposition
@@ -87,6 +87,7 @@ class Face:
 
     def app(self) -> Starlette:
         """The routes."""
+        gateway = self.settings.gateway
         routes = [
             Route("/api/documents", self.create, methods=["POST"]),
             Route("/api/uploads", self.upload, methods=["POST"]),
@@ -113,7 +114,8 @@ class Face:
             routes=routes,
             middleware=[
                 Middleware(page_files.SecurityHeaders),
-                Middleware(OwnPagesOnly, public_url=self.settings.gateway.public_url),
+                Middleware(OwnNamesOnly, public_url=gateway.public_url, hosts=gateway.hosts),
+                Middleware(OwnPagesOnly, public_url=gateway.public_url),
             ],
             exception_handlers={
                 Problem: on_problem,

@@ -38,6 +38,8 @@ class GatewaySettings(_Part):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     public_url: str | None = None
     """What links begin with, behind a proxy; None: what the request says."""
+    hosts: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")], ...] = ()
+    """Names, without ports, that it answers to besides those of this machine (`localhost`, any address) and `public_url`'s."""
     demo: bool = False
     """Control rooms may turn the simulator's dials, and kill, freeze and restart what `scriptorium up` runs."""
 

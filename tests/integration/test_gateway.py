@@ -253,11 +253,30 @@ async def test_prefer_wait_answers_with_the_finished_document(client: httpx2.Asy
     assert response.headers["preference-applied"] == "wait=20"
 
 
+async def test_a_wait_that_runs_out_answers_as_without_it(client: httpx2.AsyncClient) -> None:
+    body = msgspec.json.encode({"brief": "b", "outline": sections(1, summary=False)})
+    response = await client.post("/api/documents", content=body, headers={"Prefer": "respond-async, wait=0"})
+    assert response.status_code == 201, "it has been made, and is being written: that is what was asked for"
+    assert "preference-applied" not in response.headers
+    made = response.json()
+    assert response.headers["location"] == f"/api/documents/{made['id']}"
+    assert set(made) >= {"id", "key", "url", "events"}
+    assert (await client.get(response.headers["location"])).json()["run"]["type"] == "Running"
+
+
 async def test_an_upload_becomes_a_source(client: httpx2.AsyncClient) -> None:
     upload = (await client.post("/api/uploads?name=notes.md", content=b"# Notes")).json()["upload"]
     made = await create(client, brief="B", sources=[{"upload": upload}])
     source = (await client.get(f"/api/documents/{made['id']}")).json()["sources"]["s1"]
     assert (source["given"]["name"], source["given"]["size_bytes"]) == ("notes.md", 7)
+
+
+async def test_a_name_of_somebody_elses_that_leads_here_is_refused(client: httpx2.AsyncClient) -> None:
+    for path in ("/", "/api/demo", "/healthz"):
+        refused = await client.get(path, headers={"Host": "attacker.example"})
+        assert refused.status_code == 421
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert "content-security-policy" in refused.headers
 
 
 async def test_the_page_may_load_nothing_from_elsewhere(client: httpx2.AsyncClient) -> None:

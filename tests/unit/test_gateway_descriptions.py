@@ -15,6 +15,7 @@ from schemas.asyncapi import asyncapi
 from schemas.events import AnyFact, CellCompleted, TextAppended, encode
 from services.gateway.openapi import CALLS, openapi
 from services.gateway.routes import Face
+from services.shared.settings import Settings
 
 DESCRIPTIONS = {"openapi": openapi("1"), "asyncapi": asyncapi("1")}
 
@@ -90,13 +91,7 @@ def test_every_route_of_the_face_is_described() -> None:
         ("bus", "access", "creating", "uploads", "store", "hubs", "leases", "rooms", "http"), None
     )
 
-    class Part:
-        public_url = None
-
-    class Settings:
-        gateway = Part
-
-    app = Face(**parts, settings=Settings).app()  # pyright: ignore[reportArgumentType]
+    app = Face(**parts, settings=Settings()).app()
     served = {
         (method.lower(), str(getattr(route, "path", "")).replace(":int", ""))
         for route in app.routes

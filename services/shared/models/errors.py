@@ -60,6 +60,9 @@ _BY_WORD: Final[Mapping[str, ErrorKind]] = {
     "timeout_error": "server_error",
 }
 
+# They say whose fault it is, and no more: OpenAI and its like send `server_error` with a 503, Anthropic `api_error` with any 5xx.
+_BROAD: Final = frozenset({"api_error", "internal_server_error", "invalid_request_error", "server_error"})
+
 # Most compatible servers tell an overlong prompt from another bad request in their sentence only.
 _OVERLONG: Final = (
     "context length",
@@ -188,7 +191,7 @@ def _kind(status: int, said: _Said) -> ErrorKind:
     # The code is the narrower of the two: `{"type": "invalid_request_error", "code": "context_length_exceeded"}`.
     word = next((w for w in (str(said.code), str(said.type)) if w in _BY_WORD), None)
     kind: ErrorKind
-    if word is not None and not (word == "invalid_request_error" and status in _BY_STATUS):
+    if word is not None and not (word in _BROAD and status in _BY_STATUS):
         kind = _BY_WORD[word]
     elif status >= SERVER_ERROR:
         kind = _BY_STATUS.get(status, "server_error")
