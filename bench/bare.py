@@ -74,9 +74,8 @@ class Document:
 class Loop:
     """The whole system."""
 
-    def __init__(self, client: ModelClient, model: str) -> None:
+    def __init__(self, client: ModelClient) -> None:
         self._client = client
-        self._model = model
         self._documents: dict[str, Document] = {}
         self._ids = itertools.count(1)
 
@@ -86,30 +85,32 @@ class Loop:
         sections = asked.outline.sections if isinstance(asked.outline, OutlineAsked) else ()
         id_ = str(next(self._ids))
         document = self._documents[id_] = Document()
-        document.writing = asyncio.create_task(self._write(document, sections))
+        document.writing = asyncio.create_task(
+            self._write(document, sections, (asked.policy.model or "").partition("/")[2])
+        )
         return Response(msgspec.json.encode({"id": id_}), 201, media_type="application/json")
 
     async def events(self, request: Request) -> Response:
         """GET /api/documents/{id}/events."""
         return EventSourceResponse(self._documents[request.path_params["id"]].watch())
 
-    async def _write(self, document: Document, sections: Iterable[Section]) -> None:
+    async def _write(self, document: Document, sections: Iterable[Section], model: str) -> None:
         """Every section as soon as those that it depends on are there."""
         done = {section.id: asyncio.Event() for section in sections}
 
         async def write(section: Section) -> None:
             for needed in section.depends_on:
                 await done[needed].wait()
-            await self._section(document, section)
+            await self._section(document, section, model)
             done[section.id].set()
 
         await asyncio.gather(*(write(section) for section in sections))
         document.say(Said("DocumentCompleted", "{}"))
 
-    async def _section(self, document: Document, section: Section) -> None:
+    async def _section(self, document: Document, section: Section, model: str) -> None:
         given = "\n\n".join(document.texts[needed] for needed in section.depends_on)
         prompt = Message("user", f"{section.heading}\n{section.instructions}\n{given}")
-        request = ChatRequest(model=self._model, messages=(prompt,), max_tokens=TOKENS_MAX)
+        request = ChatRequest(model=model, messages=(prompt,), max_tokens=TOKENS_MAX)
         text = ""
         async with self._client.stream(request) as call:
             async for event in call:
@@ -125,10 +126,10 @@ class Loop:
         document.texts[section.id] = text
 
 
-async def serve(base_url: str, model: str) -> None:
+async def serve(base_url: str) -> None:
     """Serve on a free port until killed; uvicorn says which."""
     async with ModelClient(Provider(name="paced", base_url=base_url)) as client:
-        loop = Loop(client, model)
+        loop = Loop(client)
         routes = [
             Route("/api/documents", loop.create, methods=["POST"]),
             Route("/api/documents/{id}/events", loop.events),
@@ -139,9 +140,9 @@ async def serve(base_url: str, model: str) -> None:
 
 
 @contextlib.contextmanager
-def bare_loop(base_url: str, model: str) -> Generator[str]:
+def bare_loop(base_url: str) -> Generator[str]:
     """Start one; its address."""
-    command = [sys.executable, "-m", "bench.bare", base_url, model]
+    command = [sys.executable, "-m", "bench.bare", base_url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 -- our own program
         try:
             found = None

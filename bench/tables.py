@@ -18,9 +18,12 @@ def percentile(values: Iterable[float], share: float) -> float:
     return ordered[min(round(share * (len(ordered) - 1)), len(ordered) - 1)] if ordered else float("nan")
 
 
-def spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float], digits: int = 1) -> str:
     """`median (smallest to largest)`, by which the noise of a run can be judged."""
-    return f"{median(values):.1f} ({min(values):.1f} to {max(values):.1f})" if values else "none"
+    if not values:
+        return "none"
+    middle, least, most = (f"{value:.{digits}f}" for value in (median(values), min(values), max(values)))
+    return f"{middle} ({least} to {most})"
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]], note: str = "") -> None:
