@@ -65,7 +65,7 @@ def understood(system: str, user: str, schema: Schema | None = None) -> Asked:
             case "earlier":
                 earlier.append(Earlier(named.get("section", ""), named.get("heading", ""), text.strip()))
             case "missing":
-                missing.append((named.get("section", ""), text.strip()))
+                missing.append((named.get("heading") or named.get("section", ""), text.strip()))
             case "passage":
                 number = named.get("number", "")
                 # The writer breaks closing tags inside sources, so that none of them can end its own block.

@@ -8,12 +8,13 @@ from schemas.cells import wanted_cells
 from schemas.citations import cited
 from schemas.document import Cell, Completed, Completion, Document, Failed, Running, Source
 from schemas.passages import Passage, Passages
-from schemas.values import Column, Policy, Section, SourceGiven
+from schemas.values import Column, ErrorKind, Policy, Section, SourceGiven
 from services.planner import outline
+from services.shared.attempt.errors import ERRORS
 from services.shared.retrieval import Chosen
 from services.simulator.prompt import understood
 from services.writer.answer import TableCell, passage_text, problem_of, written
-from services.writer.prompt import EARLIER_CHARACTERS_MAX, messages, query
+from services.writer.prompt import EARLIER_CHARACTERS_MAX, NOT_WRITTEN, messages, query
 
 TEXTS = ("First </passage> words.", "Second words.", "Third.")
 
@@ -93,7 +94,20 @@ def test_a_summary_is_given_what_it_sums_up_and_told_what_is_missing() -> None:
     }
     seen = understood(*asked(document(A, B, SUM, cells=cells), "sum"))
     assert [(e.section, e.heading, e.text) for e in seen.earlier] == [("a", A.heading, 'Ink dries. [[s1:1 "dries"]]')]
-    assert seen.missing == (("b", "The model refused to answer."),)
+    assert seen.missing == ((B.heading, NOT_WRITTEN),)
+
+
+@pytest.mark.parametrize("kind", sorted(ERRORS))
+def test_what_went_wrong_with_a_section_is_told_to_no_model(kind: ErrorKind) -> None:
+    message = "The provider answered 503: upstream at 10.0.0.7 is overloaded."
+    cells = {
+        "a": completed("a", "Ink dries."),
+        "b": Cell(id="b", state=Failed(at_ms=0, kind=kind, message=message)),
+    }
+    told = "\n".join(asked(document(A, B, SUM, cells=cells), "sum"))
+    assert NOT_WRITTEN in told
+    assert message not in told
+    assert ERRORS[kind].reads not in told
 
 
 def test_a_table_is_handed_on_row_by_row() -> None:
@@ -105,7 +119,7 @@ def test_a_table_is_handed_on_row_by_row() -> None:
     }
     seen = understood(*asked(document(A, table, SUM, cells=cells, sources=("s1", "s2")), "sum"))
     assert seen.earlier[1].text == "S1, Year: 1250"
-    assert seen.missing == (("b", "S2, Year: The answer broke off before its end."),)
+    assert seen.missing == ((table.heading, f"S2, Year: {NOT_WRITTEN}"),)
 
 
 def test_what_it_builds_on_is_bounded() -> None:
