@@ -13,7 +13,7 @@ NPM = cd web && PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin
 PAGE := services/gateway/page/index.html
 PAGE_SOURCES := $(shell find web/src web/public web/*.* -type f 2>/dev/null)
 
-.PHONY: help setup up test check bench lock vectors clean
+.PHONY: help setup up test check bench lock vectors generated clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -52,6 +52,7 @@ check: setup  ## Format, lint, types, architecture, drift of generated files
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.vectors.record --check
 	$(BIN)/python -m services.shared.attempt.draw --check
+	$(BIN)/python -m services.gateway.describe --check
 	$(NPM) run --silent check
 
 bench: setup  ## How fast, how many, against whom: tables with medians and ratios; ARGS="main_job …" runs some alone
@@ -60,8 +61,16 @@ bench: setup  ## How fast, how many, against whom: tables with medians and ratio
 vectors: setup  ## Record the fold's vectors anew
 	$(BIN)/python -m schemas.vectors.record
 
-lock: setup  ## Resolve requirements.lock and package-lock.json anew
-	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --extra dev -q -o requirements.lock pyproject.toml
+generated: vectors  ## Make all anew that is generated and kept: vectors, diagrams, descriptions
+	$(BIN)/python -m services.shared.attempt.draw
+	$(BIN)/python -m services.gateway.describe
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links
+
+lock: setup  ## Resolve requirements.lock, what the image installs of it, and package-lock.json anew
+	$(COMPILE) --extra dev -o requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock --no-annotate -o requirements.run.lock pyproject.toml
+	$(NPM) install --package-lock-only --ignore-scripts --loglevel=error
 
 clean:  ## Remove what was installed and built
 	rm -rf .venv web/node_modules services/gateway/page .ruff_cache .pytest_cache .hypothesis .import_linter_cache
