@@ -137,7 +137,7 @@ class HealthSettings(_Part):
     """Second calls beside one that is late to speak, as a share of ordinary ones; 0: never."""
     open_ms: Annotated[int, Field(ge=1)] = 1_000
     """How long a model that fails is left alone at first; it doubles."""
-    open_ms_max: Annotated[int, Field(ge=1)] = 60_000
+    open_ms_max: Annotated[int, Field(ge=1)] = 30_000
 
 
 class Settings(BaseSettings):

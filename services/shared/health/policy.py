@@ -18,7 +18,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     window_ms: int = 30_000
     open_ms: int = 1_000
     """The first time; each time that a probe fails it doubles."""
-    open_ms_max: int = 60_000
+    open_ms_max: int = 30_000
     probes_to_close: int = 2
     """One at a time; one has succeeded when it speaks."""
 
