@@ -123,7 +123,6 @@ async def test_a_command_is_seen_and_a_control_room_is_no_viewer(client: httpx2.
                 break
         await watching
     assert "command ResumeDocument" in seen
-    assert "job WriteCell" in seen
 
 
 async def _watch_until_text(client: httpx2.AsyncClient, document: str) -> None:
