@@ -7,13 +7,14 @@ import platform
 import sys
 from collections.abc import Callable
 
-from bench import fan_out, main_job, model_client, opening, page, stops, streams
+from bench import fan_out, hedging, main_job, model_client, opening, page, stops, streams
 
 BENCHES: dict[str, Callable[[], None]] = {
     "model_client": model_client.main,
     "main_job": main_job.main,
     "stops": stops.main,
     "streams": streams.main,
+    "hedging": hedging.main,
     "fan_out": fan_out.main,
     "opening": opening.main,
     "page": page.main,

@@ -8,17 +8,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
+import random
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Generator
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import uvloop
 
 END_S = 5.0
 WORD = " token"
+Tail = Literal["none", "lognormal", "hump"]
+TAIL = 10.0
+"""p99 over median."""
+LOGNORMAL_SIGMA = math.log(TAIL) / 2.326
+HUMP_SHARE = 0.02
+"""Of calls that take TAIL times as long, and all others the median."""
 STAMP = re.compile(r"\d{10}\.\d{6}")
 """Seconds since the Unix epoch, as `Pace.stamped` tokens are."""
 
@@ -32,11 +40,13 @@ class Pace(NamedTuple):
     first_ms: float = 0.0
     """From the request to the first token."""
     stamped: bool = False
+    tail: Tail = "none"
+    """How the time to the first token spreads around `first_ms`, its median, where its p99 is ten times as much."""
 
     @property
     def name(self) -> str:
         """What a model of this pace is called."""
-        return f"{self.tokens}-{self.per_second:g}-{self.first_ms:g}-{int(self.stamped)}"
+        return f"{self.tokens}-{self.per_second:g}-{self.first_ms:g}-{int(self.stamped)}-{self.tail}"
 
     @property
     def ideal_s(self) -> float:
@@ -46,8 +56,20 @@ class Pace(NamedTuple):
 
 def pace_of(name: str) -> Pace:
     """The pace that a model name says."""
-    tokens, per_second, first_ms, stamped = name.split("-")
-    return Pace(int(tokens), float(per_second), float(first_ms), stamped == "1")
+    tokens, per_second, first_ms, stamped, tail = name.split("-")
+    return Pace(int(tokens), float(per_second), float(first_ms), stamped == "1", cast("Tail", tail))
+
+
+def first_s(pace: Pace, rng: random.Random) -> float:
+    """When this call speaks, drawn from the pace's tail."""
+    match pace.tail:
+        case "none":
+            factor = 1.0
+        case "lognormal":
+            factor = rng.lognormvariate(0, LOGNORMAL_SIGMA)
+        case "hump":
+            factor = TAIL if rng.random() < HUMP_SHARE else 1.0
+    return pace.first_ms / 1_000 * factor
 
 
 def sent_at_s(text: str) -> list[float]:
@@ -80,6 +102,9 @@ LISTED = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 
 DONE = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 
 
+RNG = random.Random(1)  # noqa: S311 -- a pace, not a secret
+
+
 async def provide() -> None:
     """Serve on a free port, which is printed, until killed."""
     server = await asyncio.start_server(_answer, "127.0.0.1", 0, backlog=1_024)
@@ -102,12 +127,15 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 async def _stream(writer: asyncio.StreamWriter, pace: Pace) -> None:
     started = time.perf_counter()
+    speaks_s = first_s(pace, RNG)
     writer.write(HEAD + chunk({"role": "assistant", "content": ""}))
     for n in range(pace.tokens):
         if pace.per_second:
             # Against the schedule, not after the token before: a late one makes no other late.
-            due = started + pace.first_ms / 1_000 + n / pace.per_second
+            due = started + speaks_s + n / pace.per_second
             await asyncio.sleep(due - time.perf_counter())
+        if writer.is_closing():
+            raise ConnectionResetError  # Nobody listens any more: uvloop does not say so by itself.
         writer.write((b"%.6f" % time.time()).join(STAMPED_PARTS) if pace.stamped else WORD_CHUNK)
         if not pace.per_second:
             await writer.drain()

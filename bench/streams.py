@@ -94,6 +94,8 @@ async def measure(folder: Path, port: int) -> list[Held]:
         "SCRIPTORIUM_PROVIDERS": msgspec.json.encode({"paced": {"base_url": f"http://127.0.0.1:{port}/v1"}}).decode(),
         "SCRIPTORIUM_MODELS__WRITE": f'["paced/{PACE.name}"]',
         "SCRIPTORIUM_WRITER__SLOTS": str(2 * max(STREAMS)),
+        "SCRIPTORIUM_HEALTH__CONCURRENT_FIRST": str(2 * max(STREAMS)),
+        "SCRIPTORIUM_HEALTH__CONCURRENT_MAX": str(2 * max(STREAMS)),
     }
     reader = Reader()
     async with bus_of_our_own(folder) as (url, bus):

@@ -179,6 +179,10 @@ class Desk:
         """The facts of one kind so far."""
         return [fact for fact in self.facts if isinstance(fact, kind) and cell in {None, getattr(fact, "cell", None)}]
 
+    def listen(self, listener: Callable[[AnyFact], None]) -> Callable[[], None]:
+        """Call `listener` for each further fact; returns what ends that."""
+        return self._tail.listen(listener)
+
     async def until(self, holds: Callable[[Desk], object]) -> None:
         """Wait for something to hold of the facts so far."""
         try:
