@@ -107,7 +107,7 @@ class Face:
             Route("/asyncapi.json", self.asyncapi, methods=["GET"]),
             Route("/", self.page, methods=["GET"]),
             Route("/d/{id}", self.page, methods=["GET"]),
-            Route("/control/{id}", self.page, methods=["GET"]),
+            Route("/control/{id}", self.control_room, methods=["GET"]),
             Route("/{file:path}", self.file, methods=["GET"]),
         ]
         return Starlette(
@@ -240,7 +240,11 @@ class Face:
 
     async def page(self, _request: Request) -> Response:
         """The page."""
-        return page_files.index()
+        return page_files.page()
+
+    async def control_room(self, _request: Request) -> Response:
+        """The control room's page."""
+        return page_files.page("control.html")
 
     async def file(self, request: Request) -> Response:
         """One of its files; their names carry their content's hash."""

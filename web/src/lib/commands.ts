@@ -41,6 +41,7 @@ export function commandsOf(reader: Reader, run: Run): Command[] {
   }
   commands.push(
     action('theme', page.nextTheme, nextTheme),
+    action('control', page.controlRoom, () => window.open(`/control/${reader.live.id}`, '_blank')),
     action('new', page.home, () => go('/')),
     action('help', page.help, () => (reader.dialog = 'help'), '?'),
   );

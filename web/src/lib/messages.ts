@@ -302,6 +302,7 @@ export const page = {
   theme: { system: 'Theme: as the system', light: 'Theme: light', dark: 'Theme: dark' },
   panels: 'What is shown of what is chosen',
   showOutline: 'Show or hide the outline',
+  controlRoom: 'Control room',
   showEvidence: 'Show or hide the evidence',
   skip: 'Skip to the document',
   partMissing: 'This part of the page could not be loaded.',

@@ -13,7 +13,6 @@ export interface Screen {
 
 const SCREENS: readonly (readonly [RegExp, Loader])[] = [
   [new RegExp(`^/d/${ID}/?$`), () => import('../components/DocumentPage.svelte')],
-  [new RegExp(`^/control/${ID}/?$`), () => import('../components/control/ControlRoom.svelte')],
 ];
 
 const firstRun: Loader = () => import('../components/FirstRun.svelte');

@@ -1,7 +1,6 @@
 /** Walks the tour: which step it is, since when, and which were seen. */
 
 import { demos, startDemo } from '../api';
-import { go } from '../route.svelte';
 import type { Fact } from '../types';
 import { turnDials } from './api';
 import type { Note } from './operations';
@@ -76,7 +75,7 @@ export class Tour {
     await turnDials(this.#room.id, { dials: { ...SLOW, ...dials } });
     const { id } = await startDemo(first.name);
     if (tab !== null) tab.location.href = `/d/${id}`;
-    go(`/control/${id}`);
+    location.assign(`/control/${id}`);
   }
 
   #begin(): void {
