@@ -53,6 +53,7 @@ check: setup  ## Format, lint, types, architecture, drift of generated files
 	$(BIN)/python -m schemas.vectors.record --check
 	$(BIN)/python -m services.shared.attempt.draw --check
 	$(BIN)/python -m services.gateway.describe --check
+	$(BIN)/python -m tests.vices --check
 	$(NPM) run --silent check
 
 bench: setup  ## How fast, how many, against whom: tables with medians and ratios; ARGS="main_job …" runs some alone
