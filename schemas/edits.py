@@ -8,6 +8,7 @@ cell can say why. It touches no cell but the one it names: which others it makes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
 
 from msgspec.structs import replace
 
@@ -19,6 +20,7 @@ from schemas.events import (
     CellRestored,
     CellUnlocked,
     DocumentEdited,
+    DocumentRestored,
     OfferAccepted,
     OfferDeclined,
     OutlineEdited,
@@ -79,6 +81,8 @@ def _edited(document: Document, fact: AnyEdit, sequence: int) -> Document:  # no
         case SourceRemoved(source=id_):
             sources = {kept: source for kept, source in document.sources.items() if kept != id_}
             return _noted(replace(document, sources=sources), [f"source_removed:{id_}"], sequence)
+        case DocumentRestored(edits=parts):
+            return reduce(lambda before, part: edited(before, part, sequence), parts, document)
 
 
 # -- The document -------------------------------------------------------------------------------------------------------

@@ -410,7 +410,7 @@ class SourceRemoved(Edit, frozen=True, kw_only=True, tag=True):
     source: str
 
 
-AnyEdit = (
+OneEdit = (
     DocumentEdited
     | PolicyChanged
     | OutlineEdited
@@ -427,6 +427,16 @@ AnyEdit = (
     | SourceReplaced
     | SourceRemoved
 )
+
+
+class DocumentRestored(Edit, frozen=True, kw_only=True, tag=True):
+    """The document is what it was at the sequence `to`: these edits, all together."""
+
+    to: int
+    edits: tuple[OneEdit, ...]
+
+
+AnyEdit = OneEdit | DocumentRestored
 
 AnyFact = (
     DocumentCreated

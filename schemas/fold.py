@@ -335,7 +335,12 @@ def _queued(cell: Cell, fact: CellQueued, sequence: int) -> Cell:
 def _withdrawn(cell: Cell, fact: CellWithdrawn) -> Cell:
     if fact.job != cell.job or not isinstance(cell.state, Queued | Writing | Retrying):
         return cell
-    return replace(_dried(cell, cell.job), state=Waiting())
+    return replace(_dried(cell, cell.job), state=_idle(cell))
+
+
+def _idle(cell: Cell) -> Completed | Waiting:
+    """The state of a cell that nobody writes: it keeps the text that it has."""
+    return Waiting() if cell.completed is None else Completed(at_ms=cell.completed.at_ms)
 
 
 def _current(cell: Cell, attempt: int) -> bool:
@@ -438,7 +443,7 @@ def _failed(cell: Cell, fact: CellFailed) -> Cell:
 
 def _unqueued(cell: Cell) -> Cell:
     """What was queued and not begun is not wanted any more."""
-    return replace(cell, state=Waiting()) if isinstance(cell.state, Queued) else cell
+    return replace(cell, state=_idle(cell)) if isinstance(cell.state, Queued) else cell
 
 
 def _cut_off(cell: Cell, at_ms: int) -> Cell:
@@ -451,12 +456,12 @@ def _cut_off(cell: Cell, at_ms: int) -> Cell:
 
 def _awaiting(cell: Cell) -> Cell:
     """After a resume, all that is not finished waits to be queued anew."""
-    return cell if isinstance(cell.state, Completed | Waiting) else replace(cell, state=Waiting())
+    return cell if isinstance(cell.state, Completed | Waiting) else replace(cell, state=_idle(cell))
 
 
 def _unbroken(cell: Cell) -> Cell:
     """After an edit of what was over, so does what was cut off."""
-    return cell if isinstance(cell.state, Completed | Failed) else replace(cell, state=Waiting())
+    return cell if isinstance(cell.state, Failed) else _awaiting(cell)
 
 
 def _answered(cell: Cell) -> Cell:

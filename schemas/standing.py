@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from schemas.cells import Wanted, cells_of_section, digest, plan_digest, wanted_cells
-from schemas.document import Cell, Completed, Document, Failed, Queued, Retrying, Source, Writing
+from schemas.document import Cell, Document, Failed, Queued, Retrying, Source, Writing
 from schemas.events import PLAN_CELL
 from schemas.values import Reason, ReasonKind, Section
 
@@ -30,6 +30,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     cell: Cell
     digest: str | None
     """The revision that it should have; None while something that it is written from is not there."""
+    own: str
+    """The part of it that does not depend on other cells."""
     is_over: bool
     """Written, or given up, as it is wanted; or locked."""
     may_write: bool
@@ -48,7 +50,9 @@ def standings(document: Document) -> dict[str, Standing]:
         built_on = inputs.built_on([by_id[id_] for id_ in section.depends_on if id_ in by_id], found)
         for id_ in cells_of_section(section, document.sources):
             cell = document.cells.get(id_, Cell(id=id_))
-            found[id_] = _standing(document, wanted[id_], cell, inputs.digest(wanted[id_], cell, built_on))
+            own, is_read = inputs.own(wanted[id_], cell)
+            name = None if built_on is None or not is_read else digest([own, built_on])
+            found[id_] = _standing(document, wanted[id_], cell, own, name)
     return {id_: found[id_] for id_ in wanted}
 
 
@@ -68,7 +72,7 @@ def _parents_first(by_id: Mapping[str, Section]) -> Iterator[Section]:
         yield by_id[id_]
 
 
-def _standing(document: Document, wanted: Wanted, cell: Cell, name: str | None) -> Standing:
+def _standing(document: Document, wanted: Wanted, cell: Cell, own: str, name: str | None) -> Standing:
     in_flight = isinstance(cell.state, IN_FLIGHT)
     has_text = cell.completed is not None
     is_first = document.drafting and not has_text
@@ -79,6 +83,7 @@ def _standing(document: Document, wanted: Wanted, cell: Cell, name: str | None) 
         wanted=wanted,
         cell=cell,
         digest=name,
+        own=own,
         is_over=is_over,
         may_write=may_write,
         is_stale=not settled and name is not None and _is_stale(cell, name),
@@ -88,13 +93,10 @@ def _standing(document: Document, wanted: Wanted, cell: Cell, name: str | None) 
 def _is_over(cell: Cell, name: str | None) -> bool:
     if cell.locked and cell.completed is not None:
         return not cell.asked  # What is asked for is a rewrite to stand beside it.
-    match cell.state:
-        case Completed() if cell.completed is not None:
-            return cell.completed.input_digest == name and not cell.completed.by_hand
-        case Failed():
-            return name is not None and cell.input_digest == name
-        case _:
-            return False
+    if isinstance(cell.state, Failed):
+        return name is not None and cell.input_digest == name
+    # Whatever it is doing: a text that is there already needs nobody to write it.
+    return cell.completed is not None and cell.completed.input_digest == name and not cell.completed.by_hand
 
 
 def _is_stale(cell: Cell, name: str) -> bool:
@@ -137,20 +139,16 @@ class _Inputs:
             known.append(output)
         return known
 
-    def digest(self, wanted: Wanted, cell: Cell, built_on: list[str] | None) -> str | None:
-        """The name of the revision that a cell should have."""
+    def own(self, wanted: Wanted, cell: Cell) -> tuple[str, bool]:
+        """What a cell is written from beside other cells; and whether all of its sources have been read."""
         sources = self._all_sources if wanted.row is None else self._sources[wanted.row]
-        if built_on is None or sources is None:
-            return None
         column = None if wanted.column is None else replace(wanted.column, sample=())
-        return digest(
-            [
-                [self._document.brief, cell.model or self._document.policy.model, cell.salt],
-                [wanted.section.heading, wanted.section.instructions, column],
-                sources,
-                built_on,
-            ]
-        )
+        parts = [
+            [self._document.brief, cell.model or self._document.policy.model, cell.salt],
+            [wanted.section.heading, wanted.section.instructions, column, wanted.section.depends_on],
+            sources,
+        ]
+        return digest(parts), sources is not None
 
     def _section(self, section: Section, found: Mapping[str, Standing]) -> str | None:
         outputs: list[tuple[str, str, str]] = []
@@ -188,11 +186,15 @@ class Why:
 
     def stale(self, standing: Standing) -> tuple[Reason, ...]:
         """In no order of importance; never empty."""
-        completed, edited = standing.cell.completed, self._document.edited
-        since = 0 if completed is None else completed.asked_at
+        completed = standing.cell.completed
+        return self.since(standing, 0 if completed is None else completed.asked_at) or (Reason(kind="inputs"),)
+
+    def since(self, standing: Standing, since: int) -> tuple[Reason, ...]:
+        """What changed after a sequence."""
+        edited = self._document.edited
         found = [_reason(key) for key in self._keys(standing) if edited.get(key, 0) > since]
         found += [Reason(kind="section", what=parent) for parent in self._rewritten(standing.wanted, since)]
-        return tuple(found) or (Reason(kind="inputs"),)
+        return tuple(found)
 
     def _keys(self, standing: Standing) -> Iterator[str]:
         wanted, section = standing.wanted, standing.wanted.section

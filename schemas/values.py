@@ -126,6 +126,7 @@ ReasonKind = Literal[
     "section",
     "rewrite",
     "unlocked",
+    "new",
     "inputs",
 ]
 

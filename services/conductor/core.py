@@ -293,9 +293,11 @@ def _room(cells: Iterable[Cell]) -> int:
 def _next(one: Standing, *, lost: bool) -> Literal["rest", "wait", "begin", "go on", "again", "withdraw"]:
     """What is to become of a wanted cell."""
     in_flight = isinstance(one.cell.state, IN_FLIGHT)
+    if one.is_over and in_flight:
+        # Of a text that was locked meanwhile, a rewrite is offered; of one that is right as it is, none is needed.
+        return "go on" if one.cell.locked else "withdraw"
     if one.is_over or not one.may_write:
-        # A rewrite may be under way of a text that was locked meanwhile: it will be offered.
-        return "go on" if in_flight else "rest"
+        return "rest"
     if one.digest is None:
         return "withdraw" if in_flight else "wait"
     if not in_flight:

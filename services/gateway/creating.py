@@ -13,7 +13,9 @@ from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from schemas import subjects
+from schemas.document import Document
 from schemas.events import DocumentCreated, encode
+from schemas.fold import created
 from schemas.outline import check_outline
 from schemas.outline_markdown import OutlineTextError, Read, read_outline
 from schemas.requests import DocumentAsked, OutlineAsked, SourceAsked
@@ -30,6 +32,8 @@ from services.shared.sources import SourceStore
 FACT_BYTES_MAX = MESSAGE_BYTES_MAX - 64 * 1024
 """The bus takes no longer message; its headers count."""
 TITLE_CHARACTERS = 120
+UNSEEN_BYTES = 20_000
+"""Of a source that is estimated before anybody has looked at it."""
 SECRET = "idempotency-secret"  # noqa: S105 -- the name of one, not one
 
 
@@ -73,7 +77,7 @@ class Creating:
         sources: list[SourceGiven] = []
         try:
             for number, source in enumerate(wanted.sources, 1):
-                sources.append(await self._source(made.id, number, source))
+                sources.append(await self.give(made.id, f"s{number}", source, f"/sources/{number - 1}"))
             fact = DocumentCreated(
                 at_ms=now_ms(),
                 title=_title(wanted, outline),
@@ -117,8 +121,12 @@ class Creating:
             return True
         return False
 
-    async def _source(self, document: str, number: int, wanted: SourceAsked) -> SourceGiven:
-        offered = await self._intake.take(f"s{number}", wanted, f"/sources/{number - 1}")
+    async def give(self, document: str, id_: str, wanted: SourceAsked, pointer: str = "") -> SourceGiven:
+        """Keep a source's bytes, beside those that it had. Problem 422 names what is wrong below `pointer`."""
+        errors = problems_of(wanted, pointer)
+        if errors:
+            raise Problem(422, f"{errors[0].pointer}: {errors[0].detail}", errors)
+        offered = await self._intake.take(id_, wanted, pointer)
         given = offered.given
         await self._store.put_bytes(document, given.id, given.digest, offered.data)
         return given
@@ -145,6 +153,27 @@ class Creating:
             with contextlib.suppress(KeyWrongLastSequenceError):  # Another gateway was first.
                 await bucket.create(SECRET, new_key().encode())
             return (await bucket.get(SECRET)).value or b""
+
+
+def imagined(wanted: DocumentAsked, providers: Collection[str]) -> Document:
+    """The document that a request would make, for an estimate: nothing is kept. Problem 422 names what cannot be."""
+    outline = _outline(wanted)
+    _check(wanted, outline, providers)
+    sources = tuple(
+        SourceGiven(
+            id=f"s{number}",
+            name=source.name or "",
+            media_type="text/plain",
+            size_bytes=UNSEEN_BYTES if source.text is None else len(source.text.encode()),
+            digest="",
+        )
+        for number, source in enumerate(wanted.sources, 1)
+    )
+    title = _title(wanted, outline)
+    fact = DocumentCreated(
+        at_ms=0, title=title, brief=wanted.brief, policy=wanted.policy, sources=sources, outline=outline.sections
+    )
+    return created("0" * 32, fact, 1)
 
 
 def _title(wanted: DocumentAsked, outline: Read) -> str:

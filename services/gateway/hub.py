@@ -62,6 +62,10 @@ class Hub:
         await self._facts.stop()
         await self._ink.stop()
 
+    async def refresh(self) -> None:
+        """The document as its log is now, not as it was when the last live fact came."""
+        await self._facts.fill()
+
     def join(self, cursor: Cursor | None) -> Viewer:
         """A viewer from its cursor on, or from a snapshot where that is not to be had."""
         self._flush()

@@ -6,6 +6,25 @@ from typing import Any, NamedTuple
 
 from schemas.asyncapi import REF, json_schemas
 from schemas.document import Document
+from schemas.edit_requests import (
+    CellPut,
+    ColumnPut,
+    Comparison,
+    DocumentPatch,
+    Edited,
+    Estimated,
+    History,
+    OfferPost,
+    OutlinePut,
+    Preview,
+    RestorePost,
+    RewritePost,
+    SectionPatch,
+    SectionPost,
+    SectionPut,
+    SourcePost,
+    UpdatePost,
+)
 from schemas.operations import ActOnProcess, ProcessesShown, TurnDials
 from schemas.passages import Passage, Passages
 from schemas.requests import (
@@ -14,6 +33,7 @@ from schemas.requests import (
     DocumentAsked,
     DocumentMade,
     ProblemDetails,
+    SourceAsked,
     UploadMade,
 )
 from services.gateway.exports.formats import MEDIA_TYPES
@@ -30,7 +50,8 @@ class Call(NamedTuple):
     does: str
     takes: type | str | None = None
     """A Struct, or a media type."""
-    answers: dict[int, type | str | None] = {}  # noqa: RUF012 -- never changed
+    answers: dict[int, type | tuple[type, ...] | str | None] = {}  # noqa: RUF012 -- never changed
+    """By status: a Struct, one of several, or a media type."""
     refuses: tuple[int, ...] = ()
     headers: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
@@ -38,6 +59,63 @@ class Call(NamedTuple):
 
 
 _ID = "/api/documents/{id}"
+_EDIT = (400, 401, 403, 404, 409, 412, 413, 415, 422, 503)
+
+
+def _edit(method: str, path: str, does: str, takes: type | None = None) -> Call:
+    headers, query = ("If-Match", "Scriptorium-Who", "Scriptorium-Cause"), ("preview",)
+    return Call(method, f"{_ID}{path}", does, takes, {200: (Edited, Preview)}, _EDIT, headers, query, needs_key=True)
+
+
+_PAST = (400, 404, 503)
+EDIT_CALLS: tuple[Call, ...] = (
+    Call(
+        "post",
+        "/api/documents/estimate",
+        "What a document would come to, before anything is spent.",
+        DocumentAsked,
+        {200: Estimated},
+        (400, 403, 413, 415, 422),
+    ),
+    _edit("patch", "", "Change title, brief or parts of the policy.", DocumentPatch),
+    _edit("put", "/outline", "Make this the outline.", OutlinePut),
+    _edit("post", "/sections", "Add a section.", SectionPost),
+    _edit("patch", "/sections/{section}", "Change parts of a section.", SectionPatch),
+    _edit("put", "/sections/{section}", "Make this the section, or add it.", SectionPut),
+    _edit("delete", "/sections/{section}", "Remove a section; others no longer depend on it."),
+    _edit("put", "/sections/{section}/columns/{column}", "Add or change one question of a table.", ColumnPut),
+    _edit("delete", "/sections/{section}/columns/{column}", "Remove one question of a table."),
+    _edit("put", "/cells/{cell}", "Write a cell's text by hand, which locks it.", CellPut),
+    _edit("post", "/cells/{cell}/rewrite", "Write a cell again; of a locked one, offer a rewrite.", RewritePost),
+    _edit("post", "/cells/{cell}/accept", "Take the rewrite that is offered.", OfferPost),
+    _edit("post", "/cells/{cell}/decline", "Keep the text, and drop the rewrite that is offered.", OfferPost),
+    _edit("post", "/cells/{cell}/lock", "Keep a cell's text, whatever happens to its inputs."),
+    _edit("post", "/cells/{cell}/unlock", "Let a cell follow its inputs again."),
+    _edit("post", "/sources", "Add a source.", SourcePost),
+    _edit("put", "/sources/{source}", "Replace a source's bytes.", SourceAsked),
+    _edit("delete", "/sources/{source}", "Write without a source."),
+    _edit("post", "/update", "Bring cells up to date.", UpdatePost),
+    _edit("post", "/restore", "Make the document what it was at an earlier moment.", RestorePost),
+    Call("get", f"{_ID}/history", "Every edit, newest first.", None, {200: History}, _PAST),
+    Call(
+        "get",
+        f"{_ID}/compare",
+        "What differs between two moments.",
+        None,
+        {200: Comparison},
+        _PAST,
+        query=("from", "to"),
+    ),
+    Call(
+        "get",
+        f"{_ID}/log",
+        "The facts, one a line.",
+        None,
+        {200: "application/x-ndjson"},
+        _PAST,
+        query=("after", "limit"),
+    ),
+)
 _DEMO = (401, 403, 404, 503)
 CALLS: tuple[Call, ...] = (
     Call(
@@ -79,6 +157,7 @@ CALLS: tuple[Call, ...] = (
         query=("last_event_id",),
     ),
     Call("post", f"{_ID}/stop", "Stop, whoever is watching.", None, {202: None}, (401, 403, 404, 503), needs_key=True),
+    *EDIT_CALLS,
     Call(
         "post",
         f"{_ID}/resume",
@@ -154,7 +233,8 @@ def openapi(version: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for call in CALLS:
         paths.setdefault(call.path, {})[call.method] = _operation(call)
-    structs = [t for call in CALLS for t in (call.takes, *call.answers.values()) if isinstance(t, type)]
+    said = [one for call in CALLS for one in (call.takes, *call.answers.values())]
+    structs = {t for one in said for t in (one if isinstance(one, tuple) else (one,)) if isinstance(t, type)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -164,7 +244,7 @@ def openapi(version: str) -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": json_schemas(*structs, ProblemDetails),
+            "schemas": json_schemas(*sorted(structs, key=lambda struct: struct.__name__), ProblemDetails),
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer"},
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "scriptorium-key"},
@@ -198,13 +278,15 @@ def _parameter(name: str, where: str) -> dict[str, Any]:
     return {"name": name, "in": where, "required": where == "path" or name == "name", "schema": {"type": "string"}}
 
 
-def _answer(type_: type | str | None) -> dict[str, Any]:
+def _answer(type_: type | tuple[type, ...] | str | None) -> dict[str, Any]:
     return {"description": "Done."} if type_ is None else {"description": "Done.", "content": _content(type_)}
 
 
-def _content(type_: type | str) -> dict[str, Any]:
+def _content(type_: type | tuple[type, ...] | str) -> dict[str, Any]:
     if isinstance(type_, str):
         return {type_: {}}
+    if isinstance(type_, tuple):
+        return {JSON: {"schema": {"oneOf": [_schema(one)["schema"] for one in type_]}}}
     exports: dict[str, Any] = {media_type: {} for media_type in MEDIA_TYPES.values()} if type_ is Document else {}
     return exports | {JSON: _schema(type_)}
 

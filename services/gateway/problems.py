@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -21,6 +21,9 @@ _TITLES = {
     404: "Not found",
     405: "Method not allowed",
     406: "Not acceptable",
+    409: "Not possible now",
+    410: "Gone",
+    412: "Changed meanwhile",
     413: "Too large",
     415: "Unsupported media type",
     421: "Misdirected request",
@@ -40,20 +43,27 @@ class FieldError(msgspec.Struct, frozen=True):
 class Problem(Exception):  # noqa: N818 -- RFC 9457 calls it a problem
     """Raised anywhere in a handler; answered as `application/problem+json`."""
 
-    def __init__(self, status: int, detail: str, errors: Sequence[FieldError] = ()) -> None:
+    def __init__(
+        self, status: int, detail: str, errors: Sequence[FieldError] = (), more: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = tuple(errors)
+        self.more = more or {}
+        """Members of its own kind (RFC 9457, section 3.2)."""
 
 
-def problem_response(status: int, detail: str, errors: Sequence[FieldError] = ()) -> Response:
+def problem_response(
+    status: int, detail: str, errors: Sequence[FieldError] = (), more: Mapping[str, object] | None = None
+) -> Response:
     """The document itself."""
     body: dict[str, object] = {
         "type": "about:blank",
         "title": _TITLES.get(status, "Error"),
         "status": status,
         "detail": detail,
+        **(more or {}),
     }
     if errors:
         body["errors"] = errors
@@ -64,7 +74,7 @@ def problem_response(status: int, detail: str, errors: Sequence[FieldError] = ()
 async def on_problem(_request: Request, error: Exception) -> Response:
     """Starlette's handler for `Problem`."""
     assert isinstance(error, Problem)  # noqa: S101 -- registered for it alone
-    return problem_response(error.status, error.detail, error.errors)
+    return problem_response(error.status, error.detail, error.errors, error.more)
 
 
 async def on_http_error(_request: Request, error: Exception) -> Response:

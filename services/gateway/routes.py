@@ -28,6 +28,7 @@ from services.gateway import demos, page_files
 from services.gateway.access import COOKIE, Access, new_id
 from services.gateway.control import ControlFace
 from services.gateway.creating import Creating, Made
+from services.gateway.edit_routes import EditFace
 from services.gateway.frames import parse_cursor
 from services.gateway.guard import OwnNamesOnly, OwnPagesOnly
 from services.gateway.hub import Hubs
@@ -83,6 +84,7 @@ class Face:
         self.hubs = hubs
         self.leases = leases
         self.http = http
+        self.editing = EditFace(bus=bus, settings=settings, access=access, creating=creating, store=store, hubs=hubs)
         self.control = ControlFace(bus, access, rooms, settings.gateway)
 
     def app(self) -> Starlette:
@@ -99,6 +101,7 @@ class Face:
             Route("/api/documents/{id}/resume", self._commanding(ResumeDocument), methods=["POST"]),
             Route("/api/documents/{id}/sources/{source}/passages", self.passages, methods=["GET"]),
             Route("/api/documents/{id}/sources/{source}/passages/{number:int}", self.passage, methods=["GET"]),
+            *self.editing.routes(),
             *self.control.routes(),
             Route("/healthz", self.healthz, methods=["GET"]),
             Route("/readyz", self.readyz, methods=["GET"]),
@@ -145,7 +148,7 @@ class Face:
     async def read(self, request: Request) -> Response:
         """The folded document, as JSON or in a form to take away."""
         if "at" in request.query_params:
-            raise Problem(400, "Earlier moments (`at`) cannot be read yet.")
+            return await self.taking.answer(request, await self.editing.moment(_document_id(request), request))
         hub, unuse = await self.hubs.use(_document_id(request))
         try:
             if hub.document is None:

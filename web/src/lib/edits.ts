@@ -75,6 +75,8 @@ export function edited(document: Document, fact: Edit, sequence: number): Docume
       const { [fact.source]: _removed, ...sources } = document.sources;
       return noted({ ...document, sources }, [`source_removed:${fact.source}`], sequence);
     }
+    case 'DocumentRestored':
+      return noted(fact.edits.reduce<Document>((before, one) => edited(before, one, sequence), document), [], sequence);
     default:
       fact satisfies never; // A fact of a later version.
       return document;

@@ -354,7 +354,12 @@ function queued(cell: Cell, fact: CellQueued, sequence: number): Cell {
 function withdrawn(cell: Cell, fact: CellWithdrawn): Cell {
   const { type } = cell.state;
   const in_flight = type === 'Queued' || type === 'Writing' || type === 'Retrying';
-  return fact.job === cell.job && in_flight ? { ...dried(cell, cell.job), state: { type: 'Waiting' } } : cell;
+  return fact.job === cell.job && in_flight ? { ...dried(cell, cell.job), state: idle(cell) } : cell;
+}
+
+/** The state of a cell that nobody writes: it keeps the text that it has. */
+function idle(cell: Cell): Cell['state'] {
+  return cell.completed === null ? { type: 'Waiting' } : { type: 'Completed', at_ms: cell.completed.at_ms };
 }
 
 /** Whether this attempt still speaks for the cell: of the newest job, and outranked by none. */
@@ -433,7 +438,7 @@ function failed(cell: Cell, fact: CellFailed): Cell {
 
 /** What was queued and not begun is not wanted any more. */
 function unqueued(cell: Cell): Cell {
-  return cell.state.type === 'Queued' ? { ...cell, state: { type: 'Waiting' } } : cell;
+  return cell.state.type === 'Queued' ? { ...cell, state: idle(cell) } : cell;
 }
 
 function cutOff(cell: Cell, at_ms: number): Cell {
@@ -445,7 +450,7 @@ function cutOff(cell: Cell, at_ms: number): Cell {
 /** After a resume, all that is not finished waits to be queued anew. */
 function awaiting(cell: Cell): Cell {
   const rests = cell.state.type === 'Completed' || cell.state.type === 'Waiting';
-  return rests ? cell : { ...cell, state: { type: 'Waiting' } };
+  return rests ? cell : { ...cell, state: idle(cell) };
 }
 
 /** After an edit of what was over, so does what was cut off. */

@@ -23,6 +23,7 @@ export type ReasonKind =
   | 'section'
   | 'rewrite'
   | 'unlocked'
+  | 'new'
   | 'inputs';
 export type PauseReason = 'stop_asked' | 'last_viewer_left' | 'budget_spent';
 export type CallOutcome = 'finished' | 'failed' | 'cancelled' | 'lost_race';
@@ -101,6 +102,7 @@ export interface SourceGiven {
   media_type: string;
   size_bytes: number;
   digest: string;
+  url: string;
 }
 
 export interface Citation {
@@ -393,7 +395,13 @@ export interface SourceRemoved extends EditBase<'SourceRemoved'> {
   source: string;
 }
 
+export interface DocumentRestored extends EditBase<'DocumentRestored'> {
+  to: number;
+  edits: readonly Exclude<Edit, DocumentRestored>[];
+}
+
 export type Edit =
+  | DocumentRestored
   | DocumentEdited
   | PolicyChanged
   | OutlineEdited
