@@ -112,9 +112,9 @@ def _output(standing: Standing) -> str | None:
         return cell.completed.output_digest
     if not standing.is_over and standing.may_write:
         return None
-    if isinstance(cell.state, Failed):
-        return digest(["failed", cell.state.kind])
-    return cell.completed.output_digest if cell.completed is not None else digest(["unwritten"])
+    if isinstance(cell.state, Failed) or cell.completed is None:
+        return digest(["missing"])  # That is all that a prompt says of it.
+    return cell.completed.output_digest
 
 
 class _Inputs:
