@@ -7,7 +7,7 @@ import platform
 import sys
 from collections.abc import Callable
 
-from bench import fan_out, hedging, main_job, model_client, opening, outage, page, stops, storm, streams
+from bench import fan_out, gate, hedging, main_job, model_client, opening, outage, page, stops, storm, streams
 
 BENCHES: dict[str, Callable[[], None]] = {
     "model_client": model_client.main,
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "streams": streams.main,
     "hedging": hedging.main,
     "fan_out": fan_out.main,
+    "gate": gate.main,
     "opening": opening.main,
     "page": page.main,
 }

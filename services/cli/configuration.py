@@ -65,7 +65,7 @@ def _problems(settings: Settings) -> Iterator[str]:
         except ValueError as error:
             yield str(error)
     registry = Registry(providers)
-    for purpose, chain in (("write", settings.models.write), ("plan", settings.models.plan)):
+    for purpose, chain in settings.models.chains.items():
         for model in chain:
             try:
                 registry.resolve(model)

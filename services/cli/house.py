@@ -91,7 +91,7 @@ class House:
         if self.options.demo is not None:
             return self.options.demo
         models = self.settings.resolved().models
-        simulated = all(name.startswith("simulator/") for name in (*models.write, *models.plan))
+        simulated = all(name.startswith("simulator/") for name in models.all)
         return simulated and self._needs_simulator() and self._nats_binary is not None
 
     def bus(self, service: ServiceName) -> BusSettings:
@@ -145,7 +145,7 @@ class House:
             return self.options.simulator
         models = self.settings.resolved().models
         ours = "simulator" not in self.settings.providers
-        return ours and any(name.startswith("simulator/") for name in (*models.write, *models.plan))
+        return ours and any(name.startswith("simulator/") for name in models.all)
 
     def _nats(self, binary: str) -> Program:
         config = self.data / "nats.conf"

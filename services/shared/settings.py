@@ -92,7 +92,7 @@ class ProviderSettings(_Part):
     max_concurrent: Annotated[int, Field(ge=1)] | None = None
     """Calls at a time, in one writer process."""
     send_ids: bool = False
-    """Send `X-Scriptorium-Document`, `-Cell`, `-Attempt` headers: only to what is yours."""
+    """Send `X-Scriptorium-Document`, `-Cell`, `-Attempt`, `-Call` and `-Deadline-Ms` (what is left) headers: only to what is yours."""
 
 
 class PriceSettings(_Part):
@@ -106,7 +106,20 @@ class ModelSettings(_Part):
     """`provider/model` names for each purpose, in fallback order."""
 
     write: tuple[str, ...] = ()
+    table: tuple[str, ...] = ()
+    """For the cells of tables; empty: as `write`."""
     plan: tuple[str, ...] = ()
+    """Empty: as `write`."""
+
+    @property
+    def chains(self) -> dict[str, tuple[str, ...]]:
+        """By purpose."""
+        return {"write": self.write, "table": self.table, "plan": self.plan}
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Every model of every chain."""
+        return frozenset(model for chain in self.chains.values() for model in chain)
 
 
 class LimitSettings(_Part):
@@ -179,5 +192,6 @@ class Settings(BaseSettings):
         simulator = f"http://{self.simulator.host}:{self.simulator.port}/v1"
         providers.setdefault("simulator", ProviderSettings(base_url=simulator, send_ids=True))
         chain = ("simulator/scribe", "simulator/scribe-large")
-        models = ModelSettings(write=self.models.write or chain, plan=self.models.plan or self.models.write or chain)
+        write = self.models.write or chain
+        models = ModelSettings(write=write, table=self.models.table or write, plan=self.models.plan or write)
         return self.model_copy(update={"providers": providers, "models": models})

@@ -38,7 +38,9 @@ class CellWriter:
             await asyncio.to_thread(choose, sources, query(document, wanted), limits.passages_max) if sources else ()
         )
         work = CellWork(ask, wanted, messages(document, wanted, chosen, sources), sources)
-        chain = chain_of(cell.model or document.policy.model, self._settings.models.write)
+        models = self._settings.models
+        configured = models.write if wanted.column is None else models.table
+        chain = chain_of(cell.model or document.policy.model, configured)
         tokens_out_max = min(tokens_max, limits.tokens_out_max)
         return Prepared(
             work=work,

@@ -184,13 +184,14 @@ async def test_openai_is_asked_in_its_own_words() -> None:
         ids=CallIds("d1", "s:1:c", 1_001_001),
     )
     async with serving(sends(WHOLE)) as server, ModelClient(provider(server.port, send_ids=True)) as client:
-        await events_of(client.stream(request))
+        await events_of(client.stream(request, CallLimits(deadline_ms=4_321)))
         first, headers, body = server.requests[0]
     assert first == "POST /v1/chat/completions HTTP/1.1"
     assert headers["authorization"] == f"Bearer {KEY}"
     assert headers["x-scriptorium-document"] == "d1"
     assert headers["x-scriptorium-cell"] == "s:1:c"
     assert headers["x-scriptorium-attempt"] == "1001001"
+    assert headers["x-scriptorium-deadline-ms"] == "4321"
     assert body == {
         "model": "org/model",
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}],

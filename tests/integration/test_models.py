@@ -19,7 +19,7 @@ from schemas.events import (
     CellCompleted,
 )
 from schemas.samples import CallerSampled, ModelHeld, ModelSample, decode_hold, decode_sample
-from schemas.values import Section
+from schemas.values import Column, Section
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
 from tests.far import FAST, Far, far_of
@@ -286,3 +286,21 @@ async def test_a_stop_while_falling_back_closes_the_other_model_s_call(
             ("scribe", "failed"),
             ("scribe-large", "client_gone"),
         }
+
+
+# -- Chains -------------------------------------------------------------------------------------------------------------
+
+
+async def test_each_purpose_has_a_chain_of_its_own(desk: Desk, nats_server: str, model: str, far: Far) -> None:
+    table = Section(id="facts", heading="Facts", columns=(Column(id="ink", heading="Ink", instructions="Of what?"),))
+    await desk.create(*sections(1), table)
+    chains = {"SCRIPTORIUM_MODELS__WRITE": f'["{SCRIBE}"]', "SCRIPTORIUM_MODELS__TABLE": f'["{LARGE}", "{SCRIBE}"]'}
+    with service("writer", nats_server, model, chains):
+        await desk.ask("s0")
+        await desk.ask("facts:s1:ink")
+        await desk.until(lambda d: len(d.heard(CellCompleted)) == 2)
+    assert {fact.cell: (fact.model, fact.fell_back_from) for fact in desk.heard(CellCompleted)} == {
+        "s0": (SCRIBE, ""),
+        "facts:s1:ink": (LARGE, ""),
+    }
+    del far

@@ -181,7 +181,7 @@ class Call:
                 "POST",
                 chat_url(self._provider),
                 content=body(self._provider, self._request),
-                headers=headers(self._provider, self._request.ids),
+                headers=headers(self._provider, self._request.ids, self._limits.deadline_ms),
             ) as response:
                 begun = True
                 if response.status_code != OK or "application/json" in response.headers.get("content-type", ""):

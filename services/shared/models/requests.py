@@ -96,8 +96,8 @@ def models_url(provider: Provider) -> str:
     return provider.base_url.rstrip("/") + "/models"
 
 
-def headers(provider: Provider, ids: CallIds | None = None) -> dict[str, str]:
-    """The headers of a call; the only place where a key is revealed."""
+def headers(provider: Provider, ids: CallIds | None = None, left_ms: int | None = None) -> dict[str, str]:
+    """The headers of a call; the only place where a key is revealed. `left_ms`: after this nobody waits for the answer."""
     said = {"content-type": "application/json", "accept-encoding": "identity"}
     match provider.protocol:
         case "openai":
@@ -112,6 +112,9 @@ def headers(provider: Provider, ids: CallIds | None = None) -> dict[str, str]:
         said["x-scriptorium-cell"] = ids.cell
         said["x-scriptorium-attempt"] = str(ids.attempt)
         said["x-scriptorium-call"] = str(ids.call)
+        if left_ms is not None:
+            # What is left, not a moment: the other end's clock may be another (as gRPC's `grpc-timeout`).
+            said["x-scriptorium-deadline-ms"] = str(left_ms)
     return said
 
 
