@@ -318,6 +318,20 @@ def test_a_probe_that_was_stopped_leaves_room_for_another() -> None:
     assert told.leave(10, manner="closed").granted() == [11]
 
 
+def test_a_probe_that_is_silent_has_failed_and_is_waited_for_no_longer() -> None:
+    told = practised()
+    for ticket in range(201, 206):
+        told.ask(ticket).leave(ticket, manner="failed")
+    due_ms = told.ask(210, 211).wake()
+    assert due_ms is not None
+    assert told.on(Ticked(at_ms=due_ms)).granted() == [210]
+    told.on(HedgeAsked(at_ms=due_ms + 1_000, of=210, ticket=212, chain=CHAIN))
+    assert GiveUp(210) in told.decisions
+    health = told.gate.models[A]
+    assert isinstance(health.breaker, Open)
+    assert health.breaker.times == 2
+
+
 def test_a_release_elsewhere_closes_it_here() -> None:
     told = opened().ask(10)
     assert told.on(Released(at_ms=told.at_ms + 1, model=A)).granted() == [10]

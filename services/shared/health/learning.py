@@ -58,12 +58,12 @@ def spoke(policy: Policy, health: Health, at_ms: int, ticket: int, first_token_m
 
 
 def overdue(policy: Policy, health: Health, at_ms: int, ticket: int) -> tuple[Health, News | None]:
-    """A call is silent beyond the model's p95. One means nothing; many of them are failures of the model."""
+    """A call is silent beyond the model's p95. One means nothing, unless it is a probe; many of them are failures of the model."""
     flight = health.flying.get(ticket)
     if flight is None or flight.spoke or flight.overdue:
         return health, None
     health = replace(health, flying={**health.flying, ticket: replace(flight, overdue=True)})
-    if not in_trouble(policy, health):
+    if not (flight.probe or in_trouble(policy, health)):
         return health, None
     after, flying = health.breaker, dict(health.flying)
     for other, late in health.flying.items():
