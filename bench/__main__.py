@@ -7,7 +7,20 @@ import platform
 import sys
 from collections.abc import Callable
 
-from bench import fan_out, gate, hedging, main_job, model_client, opening, outage, page, stops, storm, streams
+from bench import (
+    fan_out,
+    faults,
+    gate,
+    hedging,
+    main_job,
+    model_client,
+    opening,
+    outage,
+    page,
+    stops,
+    storm,
+    streams,
+)
 
 BENCHES: dict[str, Callable[[], None]] = {
     "model_client": model_client.main,
@@ -20,7 +33,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "opening": opening.main,
     "page": page.main,
 }
-LONG: dict[str, Callable[[], None]] = {"outage": outage.main, "storm": storm.main}
+LONG: dict[str, Callable[[], None]] = {"faults": faults.main, "outage": outage.main, "storm": storm.main}
 """They take a minute and more, and run when they are named."""
 
 
