@@ -20,7 +20,11 @@ class ResumeDocument(Command, frozen=True, kw_only=True, tag=True):
     """Go on with a paused document; cells that had failed for good are tried again."""
 
 
-AnyCommand = StopDocument | ResumeDocument
+class DeleteDocument(Command, frozen=True, kw_only=True, tag=True):
+    """Purge all that is kept of it. Its calls have been stopped."""
+
+
+AnyCommand = StopDocument | ResumeDocument | DeleteDocument
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(AnyCommand).decode

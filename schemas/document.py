@@ -226,7 +226,14 @@ class Abandoned(Run, frozen=True, kw_only=True, tag=True):
     message: str
 
 
-RunState = Running | Paused | Done | Abandoned
+class Deleted(Run, frozen=True, kw_only=True, tag=True):
+    """It is gone; what is said of it after `sequence` has to go, too."""
+
+    at_ms: int
+    sequence: int
+
+
+RunState = Running | Paused | Done | Abandoned | Deleted
 
 
 class Leaving(msgspec.Struct, frozen=True, kw_only=True):

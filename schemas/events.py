@@ -117,6 +117,10 @@ class DocumentFailed(Fact, frozen=True, kw_only=True, tag=True):
     message: str
 
 
+class DocumentDeleted(Fact, frozen=True, kw_only=True, tag=True):
+    """Nothing is left but this: that there was a document, and when it went. All before it is purged, and whatever comes after it."""
+
+
 # -- Cells ------------------------------------------------------------------------------------------------------------
 
 
@@ -449,6 +453,7 @@ AnyFact = (
     | DocumentResumed
     | DocumentCompleted
     | DocumentFailed
+    | DocumentDeleted
     | CellQueued
     | CellsQueued
     | CellWithdrawn

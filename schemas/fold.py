@@ -26,6 +26,7 @@ from schemas.document import (
     Cell,
     Completed,
     Completion,
+    Deleted,
     Document,
     Done,
     Failed,
@@ -61,6 +62,7 @@ from schemas.events import (
     CellWithdrawn,
     DocumentCompleted,
     DocumentCreated,
+    DocumentDeleted,
     DocumentFailed,
     DocumentPaused,
     DocumentResumed,
@@ -72,6 +74,7 @@ from schemas.events import (
     TextAppended,
     ViewerReturned,
 )
+from schemas.values import Policy
 
 PIECES_AHEAD_MAX = 1_000
 """Early ink kept for one attempt; what is beyond it is lost and comes again with the completion."""
@@ -86,6 +89,8 @@ class LogError(ValueError):
 
 def created(id_: str, fact: AnyFact, sequence: int) -> Document:
     """The document that a log's first fact makes."""
+    if isinstance(fact, DocumentDeleted):
+        return _deleted(id_, fact, sequence)
     if not isinstance(fact, DocumentCreated):
         msg = f"the log of {id_} begins with {type(fact).__name__}"
         raise LogError(msg)
@@ -113,6 +118,10 @@ def fold(document: Document, fact: AnyFact, sequence: int) -> Document:
 
 def _folded(document: Document, fact: AnyFact, sequence: int) -> Document:  # noqa: C901, PLR0911, PLR0912 -- one arm a fact: the table of what each does
     match fact:
+        case DocumentDeleted():
+            return _deleted(document.id, fact, sequence)
+        case _ if isinstance(document.run, Deleted):
+            return document  # Said by who had not heard of it yet.
         case DocumentCreated():
             return document
         case SourceIngested():
@@ -206,6 +215,20 @@ def _planned(document: Document, fact: OutlinePlanned) -> Document:
         return document
     completed = replace(plan, state=Completed(at_ms=fact.at_ms), ink=None, ink_dry=plan.job)
     return replace(_with_cell(document, completed), outline=fact.sections, title=document.title or fact.title)
+
+
+def _deleted(id_: str, fact: DocumentDeleted, sequence: int) -> Document:
+    run = Deleted(at_ms=fact.at_ms, sequence=sequence)
+    return Document(
+        id=id_,
+        title="",
+        brief="",
+        policy=Policy(),
+        created_at_ms=fact.at_ms,
+        run=run,
+        sequence=sequence,
+        version=sequence,
+    )
 
 
 def _paused(document: Document, fact: DocumentPaused) -> Document:

@@ -52,18 +52,25 @@ class OutlineAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     sections: Annotated[tuple[Section, ...], msgspec.Meta(min_length=1, max_length=SECTIONS_MAX)]
 
 
+OutlineGiven = OutlineAsked | Annotated[str, msgspec.Meta(min_length=1, max_length=OUTLINE_CHARACTERS_MAX)]
+
+
 class DocumentAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A document to be written."""
 
     brief: Brief
     title: Title = ""
     sources: Annotated[tuple[SourceAsked, ...], msgspec.Meta(max_length=SOURCES_MAX)] = ()
-    outline: OutlineAsked | Annotated[str, msgspec.Meta(min_length=1, max_length=OUTLINE_CHARACTERS_MAX)] | None = None
+    outline: OutlineGiven | None = None
     """Sections, or Markdown: see `schemas.outline_markdown`."""
     policy: Policy = Policy()
+    template: Name | None = None
+    """In place of an outline: one of `GET /api/templates`."""
 
     def __post_init__(self) -> None:
-        """ValueError for a brief of white space."""
+        """ValueError for a brief of white space, and for two outlines."""
+        if self.template is not None and self.outline is not None:
+            raise ValueError("The `template` has an outline of its own: leave one of them out")
         if not self.brief.strip():
             raise ValueError("The `brief` is empty")
 
@@ -98,6 +105,43 @@ class Demo(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     sections: int
     sources: int
+
+
+class TemplateAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An outline to be kept: given, or that of a document."""
+
+    name: Name
+    description: Annotated[str, msgspec.Meta(max_length=BRIEF_CHARACTERS_MAX)] = ""
+    outline: OutlineGiven | None = None
+    document: Annotated[str, msgspec.Meta(pattern=DOCUMENT_PATTERN)] | None = None
+
+    def __post_init__(self) -> None:
+        """ValueError unless it is one of the two."""
+        if (self.outline is None) == (self.document is None):
+            raise ValueError("A template has exactly one of `outline` and `document`")
+
+
+class Template(msgspec.Struct, frozen=True, kw_only=True):
+    """A document's outline without its document."""
+
+    id: str
+    name: str
+    description: str
+    sections: tuple[Section, ...]
+    is_own: bool = False
+    """Saved by who asks, not one of those that come with Scriptorium."""
+
+
+class Templates(msgspec.Struct, frozen=True, kw_only=True):
+    """All that may be used."""
+
+    templates: tuple[Template, ...]
+
+
+class DuplicateAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A copy's title; empty: that of the original."""
+
+    title: Title = ""
 
 
 class Demos(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,17 +35,29 @@ def _partitioned(first: str) -> SubjectTransform:
     )
 
 
-def _bucket(name: str, discard: DiscardPolicy = DiscardPolicy.NEW, **more: object) -> StreamConfig:
+def _bucket(name: str, discard: DiscardPolicy = DiscardPolicy.NEW, history: int = 1, **more: object) -> StreamConfig:
     # The shape that nats-py's key_value() expects of a bucket's stream (ADR-8 of nats-architecture-and-design).
     return StreamConfig(
         name=f"KV_{name}",
         subjects=[f"$KV.{name}.>"],
-        max_msgs_per_subject=1,
+        max_msgs_per_subject=history,
         allow_rollup_hdrs=True,
-        deny_delete=True,
         allow_direct=True,
         discard=discard,
         **more,  # pyright: ignore[reportArgumentType] -- StreamConfig's own fields, by name
+    )
+
+
+def _objects(name: str, bytes_max: int) -> StreamConfig:
+    # The shape that nats-py's object_store() expects (ADR-20).
+    return StreamConfig(
+        name=f"OBJ_{name}",
+        subjects=[f"$O.{name}.C.>", f"$O.{name}.M.>"],
+        storage=StorageType.FILE,
+        allow_direct=True,
+        allow_rollup_hdrs=True,
+        discard=DiscardPolicy.NEW,
+        max_bytes=bytes_max,
     )
 
 
@@ -117,20 +129,20 @@ STREAMS: tuple[StreamConfig, ...] = (
         max_age=CACHE_TTL_S,
         allow_msg_ttl=True,
         subject_delete_marker_ttl=CLAIM_TTL_S,
-        republish=RePublish(src="$KV.cache.*", dest="live.cache.{{wildcard(1)}}", headers_only=True),
+        republish=RePublish(src="$KV.cache.*.*", dest="live.cache.{{wildcard(1)}}.{{wildcard(2)}}", headers_only=True),
         max_bytes=512 * 1024**2,
     ),
-    _bucket(subjects.DOCUMENTS, storage=StorageType.FILE, max_bytes=256 * 1024**2),
-    _bucket(subjects.SNAPSHOTS, storage=StorageType.FILE, max_bytes=512 * 1024**2),
-    StreamConfig(
-        name=f"OBJ_{subjects.SOURCES}",
-        subjects=[f"$O.{subjects.SOURCES}.C.>", f"$O.{subjects.SOURCES}.M.>"],
+    # The card before the newest stays until it is erased: evicted, its words would stay on the disk.
+    _bucket(subjects.DOCUMENTS, history=2, storage=StorageType.FILE, max_bytes=256 * 1024**2),
+    _bucket(subjects.TEMPLATES, storage=StorageType.FILE, max_bytes=64 * 1024**2),
+    _bucket(
+        subjects.WATCHES,
         storage=StorageType.FILE,
-        allow_direct=True,
-        allow_rollup_hdrs=True,
-        discard=DiscardPolicy.NEW,
-        max_bytes=SOURCES_BYTES_MAX,
+        republish=RePublish(src="$KV.watches.*.*", dest="live.watches.{{wildcard(1)}}.{{wildcard(2)}}"),
+        max_bytes=64 * 1024**2,
     ),
+    _objects(subjects.SOURCES, SOURCES_BYTES_MAX),
+    _objects(subjects.SNAPSHOTS, 512 * 1024**2),
 )
 
 FILE_STORE_BYTES_MAX = 12 * 1024**3

@@ -11,7 +11,9 @@ from typing import Literal
 
 PARTITIONS = 8
 
-ServiceName = Literal["gateway", "conductor", "planner", "ingester", "writer", "simulator", "supervisor", "operator"]
+ServiceName = Literal[
+    "gateway", "conductor", "planner", "ingester", "writer", "watcher", "simulator", "supervisor", "operator"
+]
 
 FACTS = "FACTS"
 INK = "INK"
@@ -24,6 +26,8 @@ CACHE = "cache"
 DOCUMENTS = "documents"
 SNAPSHOTS = "snapshots"
 IDEMPOTENCY = "idempotency"
+TEMPLATES = "templates"
+WATCHES = "watches"
 SOURCES = "sources"
 
 HEADER_SEQUENCE = "Nats-Sequence"
@@ -110,6 +114,45 @@ def kv(bucket: str, key: str = ">") -> str:
     return f"$KV.{bucket}.{key}"
 
 
+def of_document(document: str) -> dict[str, str]:
+    """Every stream that keeps something of a document, and under which subjects, but for its log, its sources and its snapshot."""
+    return {
+        INK: ink(document),
+        JOBS: job("*", "*", document, ">"),
+        DEAD: dead_job("*", document, ">"),
+        f"KV_{VIEWERS}": kv(VIEWERS, viewer_key(document, "*")),
+        f"KV_{DOCUMENTS}": kv(DOCUMENTS, owned_key("*", document)),
+        f"KV_{WATCHES}": kv(WATCHES, watch_key(document, "*")),
+        f"KV_{CACHE}": kv(CACHE, cache_key(document, "*")),
+        f"KV_{ACCESS}": kv(ACCESS, document),
+    }
+
+
+def owned_key(owner: str, document: str) -> str:
+    """The key that says whose a document is; of the owner `card`, what the library shows of it."""
+    return f"{owner}.{document}"
+
+
+def card_key(document: str) -> str:
+    """Where the conductor keeps what the library shows of a document."""
+    return owned_key("card", document)
+
+
+def template_key(owner: str, template: str) -> str:
+    """The key of somebody's template."""
+    return f"{owner}.{template}"
+
+
+def watch_key(document: str, watch: str) -> str:
+    """The key of a watch."""
+    return f"{document}.{watch}"
+
+
+def live_watches(document: str = "*", watch: str = "*") -> str:
+    """Where watches, and the markers of those that ended, are republished."""
+    return f"live.watches.{document}.{watch}"
+
+
 def object_chunks(bucket: str, nuid: str) -> str:
     """Where an object store has the bytes of one object (NATS ADR-20)."""
     return f"$O.{bucket}.C.{nuid}"
@@ -130,7 +173,12 @@ def live_viewers(document: str = "*", gateway: str = "*") -> str:
     return f"live.viewers.{document}.{gateway}"
 
 
-def live_cache(key: str = "*") -> str:
+def cache_key(document: str, question: str) -> str:
+    """The key of a finished cell: below its document, with which it goes, unless it is shared."""
+    return f"{document or 'shared'}.{question}"
+
+
+def live_cache(key: str = ">") -> str:
     """Where it is said that something was written under a key of the cache, or that a claim on it ran out."""
     return f"live.cache.{key}"
 
@@ -182,9 +230,9 @@ def _bucket_read(*buckets: str) -> tuple[str, ...]:
     return _stream_read(*(f"KV_{bucket}" for bucket in buckets))
 
 
-def _objects_read() -> tuple[str, ...]:
+def _objects_read(bucket: str = SOURCES) -> tuple[str, ...]:
     # nats-py reads an object through an ordered consumer, and its metadata by STREAM.MSG.GET.
-    stream = f"OBJ_{SOURCES}"
+    stream = f"OBJ_{bucket}"
     return (
         f"{_JS}.STREAM.NAMES",
         f"{_JS}.STREAM.MSG.GET.{stream}",
@@ -195,8 +243,13 @@ def _objects_read() -> tuple[str, ...]:
     )
 
 
-def _objects_write() -> tuple[str, ...]:
-    return (f"$O.{SOURCES}.>", f"{_JS}.STREAM.PURGE.OBJ_{SOURCES}", *_objects_read())
+def _objects_write(bucket: str = SOURCES) -> tuple[str, ...]:
+    return (
+        f"$O.{bucket}.>",
+        f"{_JS}.STREAM.PURGE.OBJ_{bucket}",
+        f"{_JS}.STREAM.MSG.DELETE.OBJ_{bucket}",
+        *_objects_read(bucket),
+    )
 
 
 PUBLISH: dict[ServiceName, tuple[str, ...]] = {
@@ -209,21 +262,26 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
         kv(ACCESS),
         kv(IDEMPOTENCY),
         kv(DOCUMENTS),
+        kv(TEMPLATES),
+        kv(WATCHES),
+        source_changed(),
         f"{_JS}.INFO",
         f"{_JS}.CONSUMER.INFO.{FACTS}.*",
         f"{_JS}.CONSUMER.INFO.{JOBS}.*",
         *_stream_read(FACTS, INK),
-        *_bucket_read(VIEWERS, ACCESS, IDEMPOTENCY, DOCUMENTS, SNAPSHOTS),
+        *_bucket_read(VIEWERS, ACCESS, IDEMPOTENCY, DOCUMENTS, TEMPLATES, WATCHES),
+        *_objects_read(SNAPSHOTS),
         *_objects_write(),
     ),
     "conductor": (
         "doc.*",
         "job.>",
         kv(DOCUMENTS),
-        kv(SNAPSHOTS),
+        *_objects_write(SNAPSHOTS),
+        *_objects_read(SOURCES),
         f"{_JS}.>",
         *_consume(FACTS, COMMANDS),
-        *_bucket_read(VIEWERS, DOCUMENTS, SNAPSHOTS),
+        *_bucket_read(VIEWERS, DOCUMENTS),
     ),
     "planner": (
         "doc.*",
@@ -247,6 +305,13 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
         *_consume(JOBS),
         *_objects_read(),
     ),
+    "watcher": (
+        "doc.*",
+        "metrics.watcher",
+        *_stream_read(FACTS),
+        *_bucket_read(WATCHES),
+        *_objects_write(),
+    ),
     "simulator": ("metrics.simulator",),
     "supervisor": ("metrics.supervisor",),
     "operator": (">",),
@@ -259,6 +324,7 @@ SUBSCRIBE: dict[ServiceName, tuple[str, ...]] = {
     "planner": (live_facts(), MODEL_HOLDS),
     "ingester": (live_facts(),),
     "writer": (live_facts(), live_cache(), MODEL_HOLDS),
+    "watcher": (live_facts(), live_watches(), source_changed()),
     "simulator": (SIMULATOR_CONTROL,),
     "supervisor": (SUPERVISOR_CONTROL,),
     "operator": (">",),

@@ -14,11 +14,12 @@ import msgspec
 
 from schemas.attempts import job_of
 from schemas.cells import plan_digest
-from schemas.commands import AnyCommand, ResumeDocument, StopDocument
+from schemas.commands import AnyCommand, DeleteDocument, ResumeDocument, StopDocument
 from schemas.document import (
     Abandoned,
     Cell,
     Completed,
+    Deleted,
     Document,
     Done,
     Failed,
@@ -38,6 +39,7 @@ from schemas.events import (
     CellsStaled,
     CellWithdrawn,
     DocumentCompleted,
+    DocumentDeleted,
     DocumentFailed,
     DocumentPaused,
     DocumentResumed,
@@ -108,6 +110,9 @@ def decide(document: Document, situation: Situation) -> Decision:
             return Decision(
                 facts=_staleness(document, found, now_ms), jobs=_reading(document, "interactive", now_ms + READ_MS)
             )
+        case Deleted():
+            # A fact that came too late goes with a further purge.
+            return Decision(facts=(DocumentDeleted(at_ms=now_ms),) if document.sequence > run.sequence else ())
         case Running():
             pass
     work = _work(document, run, situation)
@@ -132,6 +137,8 @@ def decide(document: Document, situation: Situation) -> Decision:
 def obey(document: Document, command: AnyCommand, now_ms: int) -> tuple[AnyFact, ...]:
     """What a wish comes to; nothing where it is already so."""
     match command, document.run:
+        case DeleteDocument(), Running() | Paused() | Done() | Abandoned():
+            return (DocumentDeleted(at_ms=now_ms),)
         case StopDocument(asked_at_ms=asked_at_ms), Running():
             return (DocumentPaused(at_ms=now_ms, reason="stop_asked", asked_at_ms=min(asked_at_ms, now_ms)),)
         case ResumeDocument(), Paused() | Abandoned():

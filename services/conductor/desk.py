@@ -12,11 +12,13 @@ from nats.errors import Error as NatsError
 
 from schemas import jobs, subjects
 from schemas.commands import AnyCommand
-from schemas.document import Document, Paused, Running
+from schemas.document import Deleted, Document, Paused, Running
 from schemas.events import PLAN_CELL, AnyFact, DocumentCreated, decode_fact
 from schemas.fold import created, fold
 from schemas.jobs import AnyJob, IngestSource, PlanOutline, WriteCell
+from schemas.library import Card
 from services.conductor.core import Decision, Situation, bundled, decide, obey, suspects
+from services.conductor.shelf import Shelf
 from services.conductor.viewers import Viewers
 from services.shared.bus import Bus
 from services.shared.clock import monotonic_ms, now_ms, thought_ms
@@ -39,6 +41,8 @@ INK_KEPT_S = 10.0
 """After a document came to rest, for viewers that are just coming back."""
 PUBLISH_PATIENCE_MS = 30_000
 """Whoever was away for longer decides again: by then the queue may have forgotten that it has the job."""
+CARD_MS = 2_000
+"""A document that runs is shown in the library as it was at most so long ago."""
 RETRY_S = 0.2
 THOUGHT_MS_MAX = 2.0
 """A document that takes longer to think about is thought about less often, ..."""
@@ -58,6 +62,11 @@ class Entry:
         self.settled = 0
         """Up to this sequence, nothing was missing when it was last looked at; what time brings, `timer` looks at."""
         self.timer: asyncio.TimerHandle | None = None
+        self.card: Card | None = None
+        self.card_lock = asyncio.Lock()
+        self.card_due_ms = 0.0
+        self.thrown_away = 0
+        """The sequence of the fact by which it was deleted, once nothing else is left."""
         self.ran = False
         self.ink_timer: asyncio.TimerHandle | None = None
 
@@ -74,6 +83,7 @@ class Desk:
         self._bus = bus
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._shelf = Shelf(bus)
         self.viewers = Viewers(bus, self._lease_heard)
 
     async def attend(
@@ -139,11 +149,37 @@ class Desk:
             if not decision.facts:
                 entry.settled = entry.document.sequence
                 self._rest(id_, entry, decision.wake_at_ms)
+                await self._shelve(id_, entry, entry.document)
                 return
             await self._append(id_, entry, decision.facts)
             on_queue = None
         log.error("%s does not settle", id_)
         self._wake(id_, entry, RETRY_S * 1_000)
+
+    async def _shelve(self, id_: str, entry: Entry, document: Document) -> None:
+        """Keep the library's card, of one that runs now and then; throw away what was deleted."""
+        if isinstance(document.run, Deleted):
+            if document.run.sequence > entry.thrown_away:
+                async with entry.card_lock:  # No card is written behind its back.
+                    await self._shelf.throw_away(id_, document.run.sequence)
+                entry.thrown_away = document.run.sequence
+            return
+        early_ms = entry.card_due_ms - monotonic_ms()
+        if early_ms > 0 and not entry.at_rest:
+            self._wake(id_, entry, early_ms)
+            return
+        entry.card_due_ms = monotonic_ms() + CARD_MS
+        self._begin(self._put_card(entry, document))  # Nobody waits for it: a document's first token is not held up.
+
+    async def _put_card(self, entry: Entry, document: Document) -> None:
+        async with entry.card_lock:
+            if entry.document is not document:
+                return  # Its successor has a card of its own coming.
+            try:
+                entry.card = await self._shelf.put_card(document, entry.card)
+            except (NatsError, TimeoutError, BusUnavailableError) as error:
+                log.warning("card of %s later: %s", document.id, error)
+                entry.card = None
 
     def _decide(self, id_: str, entry: Entry, document: Document, on_queue: frozenset[str] | None) -> Decision:
         before_ms, now = thought_ms(), now_ms()

@@ -18,7 +18,7 @@ from schemas.events import DocumentCreated, encode
 from schemas.fold import created
 from schemas.outline import check_outline
 from schemas.outline_markdown import OutlineTextError, Read, read_outline
-from schemas.requests import DocumentAsked, OutlineAsked, SourceAsked
+from schemas.requests import DocumentAsked, OutlineAsked, SourceAsked, Template
 from schemas.streams import MESSAGE_BYTES_MAX
 from schemas.values import SourceGiven
 from services.gateway.access import Access, new_id, new_key
@@ -64,9 +64,13 @@ class Creating:
         self._idempotency = idempotency
         self._providers = providers
 
-    async def create(self, wanted: DocumentAsked, body: bytes, idempotency_key: str | None = None) -> Made:
+    async def create(
+        self, wanted: DocumentAsked, body: bytes, idempotency_key: str | None = None, template: Template | None = None
+    ) -> Made:
         """Problem 422 names what cannot be. The same `idempotency_key` with the same body is the same document."""
-        outline = _outline(wanted)
+        outline = outline_of(wanted.outline)
+        if template is not None:
+            outline = Read("" if wanted.title else template.name, template.sections)
         _check(wanted, outline, self._providers)
         made = Made(new_id(), new_key())
         if idempotency_key:
@@ -108,6 +112,31 @@ class Creating:
         for result in kept:
             if isinstance(result, BaseException):
                 raise result
+
+    async def copy(self, document: Document, title: str) -> Made:
+        """A document like this one, with sources of its own, to be written anew."""
+        made = Made(new_id(), new_key())
+        sources = [source.given for source in document.sources.values()]
+        try:
+            for given in sources:
+                data = await self._store.get_bytes(document.id, given.id, given.digest)
+                await self._store.put_bytes(made.id, given.id, given.digest, data or b"")
+            fact = DocumentCreated(
+                at_ms=now_ms(),
+                title=title or document.title,
+                brief=document.brief,
+                policy=document.policy,
+                sources=tuple(sources),
+                outline=document.outline,
+            )
+            await self._access.grant(made.id, made.key)
+            await append(self._bus, made.id, fact, expected=0)
+        except BusUnavailableError:
+            raise
+        except BaseException:
+            await self._undo(made.id, sources)
+            raise
+        return made
 
     async def _undo(self, document: str, sources: Sequence[SourceGiven]) -> None:
         if await self._is_made(document):  # By another request with the same idempotency key.
@@ -183,9 +212,9 @@ def _title(wanted: DocumentAsked, outline: Read) -> str:
     return wanted.brief.strip().splitlines()[0][:TITLE_CHARACTERS].strip()
 
 
-def _outline(wanted: DocumentAsked) -> Read:
-    """The reader's own, of whatever form; no sections where there is none."""
-    match wanted.outline:
+def outline_of(given: OutlineAsked | str | None) -> Read:
+    """The reader's own, of whatever form; no sections where there is none. Problem 422."""
+    match given:
         case None:
             return Read("", ())
         case str(text):
@@ -204,7 +233,7 @@ def _check(wanted: DocumentAsked, outline: Read, providers: Collection[str]) -> 
         errors.append(FieldError("/policy/model", f"A model is named provider/model; providers here: {known}."))
     for number, source in enumerate(wanted.sources):
         errors += problems_of(source, f"/sources/{number}")
-    if wanted.outline is not None:
+    if outline.sections:
         errors += [
             FieldError(f"/outline/{problem.where}", problem.message) for problem in check_outline(outline.sections)
         ]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from schemas import document as documents
-from schemas.document import Document, Running
+from schemas.document import Deleted, Document, Running
 from schemas.events import decode_fact, decode_ink
 from schemas.fold import created, fold, fold_ink
 from services.gateway.frames import Cursor, Kept, Past, frame
@@ -36,6 +36,8 @@ class Hub:
         self.id = document
         self.document: Document | None = None
         self.viewers: set[Viewer] = set()
+        self.is_gone = False
+        """Deleted: whatever else is said of it means nothing."""
         self.skipped = 0
         """How often a slow viewer skipped to a snapshot."""
         self._past = Past()
@@ -87,18 +89,36 @@ class Hub:
 
     async def at_rest(self) -> None:
         """Wait until the document does not run: it is done, paused or given up."""
-        while self.document is not None and isinstance(self.document.run, Running):
+        await self.until(lambda document: not isinstance(document.run, Running))
+
+    async def until(self, is_so: Callable[[Document], bool]) -> None:
+        """Wait until the document is so, or gone."""
+        while self.document is not None and not is_so(self.document):
             self._changed.clear()
             await self._changed.wait()
 
     def _fact(self, sequence: int, data: bytes) -> None:
+        if self.is_gone:
+            return
         fact = decode_fact(data)
         if self.document is None:
             self.document = created(self.id, fact, sequence)
         else:
             self.document = fold(self.document, fact, sequence)
         self._changed.set()
+        if isinstance(self.document.run, Deleted):
+            self._deleted(Kept(False, sequence, type(fact).__name__, data))
+            return
         self._send(Kept(False, sequence, type(fact).__name__, data), Cursor(self._ink.epoch, sequence, self._ink.last))
+
+    def _deleted(self, kept: Kept) -> None:
+        """The last that anybody hears of it; who comes later is told that there is no such document."""
+        self._send(kept, Cursor(self._ink.epoch, kept.sequence, self._ink.last))
+        self._flush()
+        self.document, self.is_gone = None, True
+        self._past = Past()
+        for viewer in self.viewers:
+            viewer.finish()
 
     def _text(self, sequence: int, data: bytes) -> None:
         if self.document is not None:

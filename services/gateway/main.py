@@ -19,6 +19,7 @@ from services.gateway.creating import Creating
 from services.gateway.hub import Hubs
 from services.gateway.intake import Intake
 from services.gateway.leases import Leases
+from services.gateway.library import Library
 from services.gateway.operations import Rooms
 from services.gateway.routes import Face
 from services.gateway.uploads import Uploads
@@ -87,6 +88,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
             leases=leases,
             rooms=rooms,
             http=http,
+            library=await Library.open(bus),
         )
         config = uvicorn.Config(
             face.app(), http="httptools", log_level="warning", access_log=False, lifespan="off", ws="none"

@@ -25,6 +25,7 @@ from schemas.edit_requests import (
     SourcePost,
     UpdatePost,
 )
+from schemas.library import Cards
 from schemas.operations import ActOnProcess, ProcessesShown, TurnDials
 from schemas.passages import Passage, Passages
 from schemas.requests import (
@@ -32,8 +33,12 @@ from schemas.requests import (
     Demos,
     DocumentAsked,
     DocumentMade,
+    DuplicateAsked,
     ProblemDetails,
     SourceAsked,
+    Template,
+    TemplateAsked,
+    Templates,
     UploadMade,
 )
 from services.gateway.exports.formats import MEDIA_TYPES
@@ -215,6 +220,60 @@ CALLS: tuple[Call, ...] = (
         {200: ProcessesShown},
         (*_DEMO, 400, 413, 415, 422),
         needs_key=True,
+    ),
+    Call(
+        "get",
+        "/api/documents",
+        "The documents of whoever asks (by cookie, or by the header Scriptorium-Owner), what changed last first.",
+        None,
+        {200: Cards},
+        (400, 403, 422, 503),
+        headers=("Scriptorium-Owner",),
+        query=("q", "limit", "after"),
+    ),
+    Call(
+        "delete",
+        _ID,
+        "Delete a document with all that is kept of it. 202 where that takes longer.",
+        None,
+        {204: None, 202: None},
+        (401, 403, 404, 503),
+        needs_key=True,
+    ),
+    Call(
+        "post",
+        f"{_ID}/duplicate",
+        "A document with the same brief, outline and sources, written anew.",
+        DuplicateAsked,
+        {201: DocumentMade},
+        (400, 403, 404, 415, 422, 503),
+    ),
+    Call(
+        "get",
+        "/api/templates",
+        "Outlines to begin with: those that come along, and one's own.",
+        None,
+        {200: Templates},
+        (400, 403, 503),
+        headers=("Scriptorium-Owner",),
+    ),
+    Call(
+        "post",
+        "/api/templates",
+        "Keep an outline, or that of a document.",
+        TemplateAsked,
+        {201: Template},
+        (400, 403, 404, 415, 422, 503),
+        headers=("Scriptorium-Owner",),
+    ),
+    Call(
+        "delete",
+        "/api/templates/{template}",
+        "Keep a template of one's own no longer.",
+        None,
+        {204: None},
+        (400, 403, 404, 503),
+        headers=("Scriptorium-Owner",),
     ),
     Call("get", "/api/demo", "What may be had ready-made.", None, {200: Demos}),
     Call(

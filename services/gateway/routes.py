@@ -33,6 +33,8 @@ from services.gateway.frames import parse_cursor
 from services.gateway.guard import OwnNamesOnly, OwnPagesOnly
 from services.gateway.hub import Hubs
 from services.gateway.leases import Leases
+from services.gateway.library import Library, owner_of, recognised
+from services.gateway.library_routes import LibraryFace
 from services.gateway.metrics import exposition
 from services.gateway.openapi import openapi
 from services.gateway.operations import Rooms
@@ -73,6 +75,7 @@ class Face:
         leases: Leases,
         rooms: Rooms,
         http: httpx2.AsyncClient,
+        library: Library,
     ) -> None:
         self.bus = bus
         self.settings = settings
@@ -81,6 +84,7 @@ class Face:
         self.uploads = uploads
         self.store = store
         self.taking = Taking(store)
+        self.library = library
         self.hubs = hubs
         self.leases = leases
         self.http = http
@@ -103,6 +107,15 @@ class Face:
             Route("/api/documents/{id}/sources/{source}/passages/{number:int}", self.passage, methods=["GET"]),
             *self.editing.routes(),
             *self.control.routes(),
+            *LibraryFace(
+                bus=self.bus,
+                access=self.access,
+                creating=self.creating,
+                hubs=self.hubs,
+                library=self.library,
+                created=self._created,
+                body=_json_body,
+            ).routes(),
             Route("/healthz", self.healthz, methods=["GET"]),
             Route("/readyz", self.readyz, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
@@ -135,15 +148,17 @@ class Face:
     async def create(self, request: Request) -> Response:
         """201 with id and key; with `Prefer: wait=N`, the finished document where it is done in time."""
         body = await _json_body(request)
-        made = await self.creating.create(decoded(body, DocumentAsked), body, request.headers.get("idempotency-key"))
+        wanted = decoded(body, DocumentAsked)
+        template = wanted.template and await self.library.template(owner_of(request), wanted.template)
+        made = await self.creating.create(wanted, body, request.headers.get("idempotency-key"), template or None)
         found = _WAIT.search(request.headers.get("prefer", ""))
         if found is not None:
             wait_s = min(int(found[1]), WAIT_S_MAX)
             finished = await self._finished(request, made.id, wait_s)
             if finished is not None:
                 response = await self.taking.answer(request, finished, 201)
-                return self._created_headers(request, response, made, {"Preference-Applied": f"wait={wait_s}"})
-        return self._created(request, made)
+                return await self._created_headers(request, response, made, {"Preference-Applied": f"wait={wait_s}"})
+        return await self._created(request, made)
 
     async def read(self, request: Request) -> Response:
         """The folded document, as JSON or in a form to take away."""
@@ -239,7 +254,7 @@ class Face:
     async def create_demo(self, request: Request) -> Response:
         """A ready-made document, written anew."""
         wanted = demos.load(decoded(await _json_body(request), DemoAsked).name)
-        return self._created(request, await self.creating.create(wanted, b""))
+        return await self._created(request, await self.creating.create(wanted, b""))
 
     async def page(self, _request: Request) -> Response:
         """The page."""
@@ -287,7 +302,7 @@ class Face:
 
     # -- Answers --------------------------------------------------------------------------------------------------------
 
-    def _created(self, request: Request, made: Made) -> Response:
+    async def _created(self, request: Request, made: Made) -> Response:
         base = self.settings.gateway.public_url or f"{request.url.scheme}://{request.url.netloc}"
         body = {
             "id": made.id,
@@ -295,13 +310,16 @@ class Face:
             "url": f"{base}/d/{made.id}",
             "events": f"{base}/api/documents/{made.id}/events",
         }
-        return self._created_headers(request, _json(body, 201), made, {})
+        return await self._created_headers(request, _json(body, 201), made, {})
 
-    def _created_headers(self, request: Request, response: Response, made: Made, more: dict[str, str]) -> Response:
+    async def _created_headers(
+        self, request: Request, response: Response, made: Made, more: dict[str, str]
+    ) -> Response:
         path = f"/api/documents/{made.id}"
         response.headers.update({"Location": path, "Cache-Control": "no-store"} | more)
         secure = (self.settings.gateway.public_url or str(request.url)).startswith("https:")
         response.set_cookie(COOKIE, made.key, COOKIE_S, path=path, httponly=True, samesite="strict", secure=secure)
+        await self.library.own(recognised(request, response, secure=secure), made.id)
         return response
 
 

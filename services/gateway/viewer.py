@@ -25,6 +25,7 @@ class Viewer:
         self._bytes = 0
         self._behind = False
         self._wake = asyncio.Event()
+        self._finishing = False
         self.ended = False
 
     def push(self, chunk: bytes) -> bool:
@@ -51,12 +52,18 @@ class Viewer:
         self.ended = True
         self._wake.set()
 
+    def finish(self) -> None:
+        """Say what waits, and nothing more; who is behind hears nothing more at all."""
+        self._finishing = True
+        self._behind = False
+        self._wake.set()
+
     async def next(self) -> bytes | None:
         """Everything that waits, as one chunk; None at the end."""
-        while not self._pending and not self._behind and not self.ended:
+        while not self._pending and not self._behind and not self.ended and not self._finishing:
             self._wake.clear()
             await self._wake.wait()
-        if self.ended:
+        if self.ended or (self._finishing and not self._pending):
             return None
         if self._behind:
             snapshot = self._snapshot()

@@ -14,6 +14,7 @@ from nats.js.object_store import ObjectStore
 from schemas import passages, subjects
 from schemas.passages import Passages
 from services.shared.bus import Bus
+from services.shared.erase import erase
 
 DIGEST_CHARACTERS = 32
 STREAM = f"OBJ_{subjects.SOURCES}"
@@ -56,9 +57,9 @@ class SourceStore:
                 info = await self._store.get_info(name, show_deleted=True)
             except (NotFoundError, ObjectNotFoundError):
                 continue
-            await self._bus.js.purge_stream(STREAM, subject=subjects.object_chunks(subjects.SOURCES, info.nuid))
+            await erase(self._bus, STREAM, subjects.object_chunks(subjects.SOURCES, info.nuid))
             encoded = base64.urlsafe_b64encode(name.encode()).decode()
-            await self._bus.js.purge_stream(STREAM, subject=subjects.object_info(subjects.SOURCES, encoded))
+            await erase(self._bus, STREAM, subjects.object_info(subjects.SOURCES, encoded))
 
     async def _get(self, name: str) -> bytes | None:
         try:

@@ -85,7 +85,8 @@ def key_of(  # noqa: PLR0913 -- all that an answer depends on
     """The name of a question. `document` is empty for one whose answer may be shared."""
     said = [(message.role, message.content) for message in messages]
     asked = None if form is None else (form.name, form.schema)
-    return digest([KEYS, document, input_digest, said, asked, list(chain), tokens_out_max])
+    question = digest([KEYS, document, input_digest, said, asked, list(chain), tokens_out_max])
+    return subjects.cache_key(document, question)
 
 
 def answer_of(done: Conclude) -> Answer | None:

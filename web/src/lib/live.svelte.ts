@@ -105,6 +105,10 @@ export class LiveDocument {
     if (id !== '') this.#lastId = id;
     if (event === 'snapshot') {
       this.#begin(JSON.parse(data) as Document);
+    } else if (event === 'DocumentDeleted') {
+      this.#stream.stop();
+      this.connection = { type: 'gone' };
+      this.#folded = this.document = null;
     } else if (event === 'TextAppended') {
       // Between facts and ink no order counts: ink is folded in when it is drawn.
       const ink = JSON.parse(data) as TextAppended;

@@ -1,0 +1,71 @@
+"""What the conductor keeps of documents beside their logs, the library's cards, and how all of a document is thrown away."""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas import library, subjects
+from schemas.document import Document
+from schemas.events import DocumentCreated, SourceAdded, SourceReplaced, decode_fact
+from schemas.library import card_of
+from schemas.values import SourceGiven
+from services.shared.bus import Bus
+from services.shared.clock import now_ms
+from services.shared.erase import erase
+from services.shared.log import read
+from services.shared.sources import SourceStore
+
+
+class Shelf:
+    """Buckets and purges."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._store: SourceStore | None = None
+
+    async def put_card(self, document: Document, before: library.Card | None) -> library.Card:
+        """Write the card, unless it says what `before` said; what it says now."""
+        card = card_of(document)
+        if before is None:  # By another replica, or by this one before it was started anew.
+            before = await self._kept(document.id)
+        if card == before:
+            return card
+        shown = msgspec.structs.replace(card, changed_at_ms=now_ms())
+        subject = subjects.kv(subjects.DOCUMENTS, subjects.card_key(document.id))
+        written = await self._bus.js.publish(subject, library.encode(shown))
+        # What is only overtaken stays on the disk until the stream is compacted, and would outlive the document.
+        await erase(self._bus, f"KV_{subjects.DOCUMENTS}", subject, before=written.seq)
+        return card
+
+    async def _kept(self, document: str) -> library.Card | None:
+        subject = subjects.kv(subjects.DOCUMENTS, subjects.card_key(document))
+        kept: library.Card | None = None
+        async for stored in read(self._bus.client, f"KV_{subjects.DOCUMENTS}", subject):
+            kept = msgspec.structs.replace(library.decode(stored.data), changed_at_ms=0)
+        return kept
+
+    async def throw_away(self, document: str, sequence: int) -> None:
+        """All that is kept of a document, but for the fact at `sequence` that says so. May be done any number of times.
+
+        The log last: what was to be thrown away is known from it.
+        """
+        if self._store is None:
+            self._store = await SourceStore.open(self._bus)
+        for given in await self._versions(document):
+            await self._store.delete(document, given.id, given.digest)
+        for stream, subject in subjects.of_document(document).items():
+            await erase(self._bus, stream, subject)
+        await erase(self._bus, subjects.FACTS, subjects.facts_stored(document), before=sequence)
+
+    async def _versions(self, document: str) -> list[SourceGiven]:
+        """Every source that it ever had."""
+        versions: list[SourceGiven] = []
+        async for stored in read(self._bus.client, subjects.FACTS, subjects.facts_stored(document)):
+            match decode_fact(stored.data):
+                case DocumentCreated(sources=sources):
+                    versions += sources
+                case SourceAdded(source=source) | SourceReplaced(source=source):
+                    versions.append(source)
+                case _:
+                    pass
+        return versions
