@@ -186,7 +186,7 @@ class Creating:
 
 def imagined(wanted: DocumentAsked, providers: Collection[str]) -> Document:
     """The document that a request would make, for an estimate: nothing is kept. Problem 422 names what cannot be."""
-    outline = _outline(wanted)
+    outline = outline_of(wanted.outline)
     _check(wanted, outline, providers)
     sources = tuple(
         SourceGiven(

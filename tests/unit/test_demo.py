@@ -10,6 +10,7 @@ import pytest
 from schemas.citations import cited
 from schemas.outline import check_outline
 from schemas.passages import Passages
+from schemas.requests import OutlineAsked
 from schemas.values import BRIEF_CHARACTERS_MAX, Section
 from services.gateway.demos import load, offered
 from services.ingester.reading import Given, Read, read
@@ -86,7 +87,7 @@ def test_the_gateway_offers_it_and_takes_it_for_a_request(demo: Demo) -> None:
         len(demo.outline.sections),
     )
     asked = load(offer.name)
-    assert asked.outline is not None
+    assert isinstance(asked.outline, OutlineAsked)
     assert asked.outline.sections == demo.outline.sections
     assert [source.name for source in asked.sources] == [source.name for source in demo.sources]
 
