@@ -332,6 +332,14 @@ def test_a_probe_that_is_silent_has_failed_and_is_waited_for_no_longer() -> None
     assert health.breaker.times == 2
 
 
+def test_a_call_from_before_its_model_went_out_of_order_is_not_waited_for_either() -> None:
+    told = practised(10).ask(300)  # No budget for a second call.
+    for ticket in range(201, 206):
+        told.ask(ticket).leave(ticket, manner="failed")
+    told.on(HedgeAsked(at_ms=told.at_ms + 1_000, of=300, ticket=301, chain=CHAIN))
+    assert GiveUp(300) in told.decisions
+
+
 def test_a_release_elsewhere_closes_it_here() -> None:
     told = opened().ask(10)
     assert told.on(Released(at_ms=told.at_ms + 1, model=A)).granted() == [10]

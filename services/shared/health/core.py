@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from services.shared.health import budget
 from services.shared.health import learning as learn
 from services.shared.health import model as models
+from services.shared.health.breaker import Open
 from services.shared.health.gate import (
     Asked,
     Decision,
@@ -119,8 +120,12 @@ def _hedge(policy: Policy, gate: Gate, event: HedgeAsked) -> Step:
     paid = budget.taken(models.hedge_rule(policy), first.hedges, event.at_ms)
     flight = first.flying[event.of]
     # While others wait for a place, a second call for one of them would be unfair.
-    if paid is None or flight.spoke or gate.waiting or any(isinstance(one, GiveUp) for one in told):
+    if flight.spoke or any(isinstance(one, GiveUp) for one in told):
         return gate, told
+    # Silent since before its model went out of order: without a second call, nothing else would end it soon.
+    alone = (*told, GiveUp(event.of)) if isinstance(first.breaker, Open) else told
+    if paid is None or gate.waiting:
+        return gate, alone
     order = event.chain if models.in_trouble(policy, first) else (name, *event.chain)
     for other in order:
         health = _model(policy, gate, other, event.at_ms)
@@ -131,7 +136,7 @@ def _hedge(policy: Policy, gate: Gate, event: HedgeAsked) -> Step:
             second = Flight(document=flight.document, lane=flight.lane, kind="hedge", began_ms=event.at_ms)
             gate = _with(gate, other, learn.began(policy, health, event.at_ms, event.ticket, second))
             return gate, (*told, Granted(event.ticket, other))
-    return gate, told
+    return gate, alone
 
 
 def _given_up(health: Health, news: News | None) -> tuple[GiveUp, ...]:
