@@ -131,6 +131,8 @@ class _Inputs:
         """The outputs of these sections, with what they are called; None while one is not known."""
         known: list[str] = []
         for parent in parents:
+            if not cells_of_section(parent, self._document.sources):
+                continue  # A table without rows says nothing.
             if parent.id not in self._sections:
                 self._sections[parent.id] = self._section(parent, found)
             output = self._sections[parent.id]
@@ -145,7 +147,7 @@ class _Inputs:
         column = None if wanted.column is None else replace(wanted.column, sample=())
         parts = [
             [self._document.brief, cell.model or self._document.policy.model, cell.salt],
-            [wanted.section.heading, wanted.section.instructions, column, wanted.section.depends_on],
+            [wanted.section.heading, wanted.section.instructions, column],
             sources,
         ]
         return digest(parts), sources is not None

@@ -80,7 +80,9 @@ def section_block(section: Section, column: Column | None) -> str:
 def earlier_blocks(document: Document, section: Section) -> list[str]:
     """The finished text of each section it depends on; of one that failed, why it is missing."""
     by_id = {other.id: other for other in document.outline}
-    parents = [by_id[id_] for id_ in section.depends_on if id_ in by_id]
+    parents = [
+        by_id[id_] for id_ in section.depends_on if id_ in by_id and cells_of_section(by_id[id_], document.sources)
+    ]
     room = EARLIER_CHARACTERS_MAX // max(len(parents), 1)
     blocks: list[str] = []
     for parent in parents:
