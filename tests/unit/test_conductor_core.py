@@ -9,7 +9,7 @@ from schemas import streams
 from schemas.attempts import attempt_number
 from schemas.cells import plan_digest, text_digest
 from schemas.commands import ResumeDocument, StopDocument
-from schemas.document import Document, Paused, Queued, Running, Writing
+from schemas.document import Document, Failed, Paused, Queued, Running, Waiting, Writing
 from schemas.events import (
     PLAN_CELL,
     AnyFact,
@@ -20,21 +20,29 @@ from schemas.events import (
     CellDeferred,
     CellFailed,
     CellQueued,
+    CellsFreshened,
     CellsQueued,
+    CellsStaled,
+    CellWithdrawn,
     DocumentCompleted,
     DocumentCreated,
+    DocumentEdited,
     DocumentFailed,
     DocumentPaused,
     DocumentResumed,
     LastViewerLeft,
+    OutlineEdited,
     OutlinePlanned,
+    SectionEdited,
+    SourceAdded,
     SourceFailed,
     SourceIngested,
+    StaleCells,
     ViewerReturned,
 )
 from schemas.fold import created, fold
 from schemas.jobs import IngestSource, PlanOutline, WriteCell
-from schemas.values import Column, Policy, Section, SourceGiven
+from schemas.values import Column, Policy, Reason, Section, SourceGiven
 from services.conductor.core import (
     CELLS_IN_FLIGHT_MAX,
     CELLS_QUEUED_MAX,
@@ -545,3 +553,69 @@ def test_deciding_twice_decides_the_same() -> None:
     document = given()
     first, second = decide(document, WATCHED), decide(document, WATCHED)
     assert msgspec.json.encode(first) == msgspec.json.encode(second)
+
+
+# -- Edits ----------------------------------------------------------------------------------------------------------------
+
+
+def edited(document: Document, section: Section) -> Document:
+    return then(document, SectionEdited(at_ms=NOW, section=section))
+
+
+def test_what_is_written_from_a_section_that_is_edited_is_withdrawn_and_waits_for_it() -> None:
+    document = settled(then(all_written_but_c(), DocumentEdited(at_ms=NOW, title="Other")))
+    document = then(document, started(document, "c"))
+    document = edited(document, replace(A, instructions="Otherwise."))
+    decision = decide(document, WATCHED)
+    assert queued(decision) == ["a"]
+    assert [fact.cell for fact in decision.facts if isinstance(fact, CellWithdrawn)] == ["c"]
+    after = settled(document)
+    assert isinstance(after.cells["c"].state, Waiting)
+
+
+def all_written_but_c() -> Document:
+    document = settled(given())
+    for cell in ("a", "b"):
+        document = then(document, started(document, cell), written(document, cell))
+    return document
+
+
+def test_a_cell_whose_section_is_gone_is_withdrawn_and_takes_no_number_twice() -> None:
+    document = settled(given(outline=(A, B)))
+    document = then(document, started(document, "a"), OutlineEdited(at_ms=NOW, sections=(B,)))
+    assert CellWithdrawn(at_ms=NOW, cell="a", job=1) in decide(document, WATCHED).facts
+    back = settled(then(settled(document), OutlineEdited(at_ms=NOW, sections=(B, A))))
+    assert back.cells["a"].job == 2
+
+
+def test_an_edit_of_what_is_done_begins_it_anew_but_not_what_had_failed() -> None:
+    document = settled(given(outline=(A, B)))
+    document = then(document, started(document, "a"), written(document, "a"), failed(document, "b"))
+    document = settled(document)
+    assert not isinstance(document.run, Running)
+    document = edited(document, replace(A, instructions="Otherwise."))
+    assert decide(document, WATCHED).facts == (DocumentResumed(at_ms=NOW, because="edited"),)
+    document = settled(document)
+    assert isinstance(document.cells["a"].state, Queued)
+    assert document.cells["b"].state == Failed(at_ms=NOW, kind="server_error", message="no")
+
+
+def test_a_title_is_no_reason_to_write_anything() -> None:
+    document = settled(all_written(given()))
+    assert decide(then(document, DocumentEdited(at_ms=NOW, title="Other")), WATCHED).facts == ()
+
+
+def test_a_paused_document_marks_what_is_stale_and_reads_what_is_new() -> None:
+    document = settled(all_written(given()))
+    document = then(
+        document, DocumentResumed(at_ms=NOW), DocumentPaused(at_ms=NOW, reason="stop_asked", asked_at_ms=NOW)
+    )
+    document = edited(document, replace(A, instructions="Otherwise."))
+    (fact,) = decide(document, WATCHED).facts
+    assert fact == CellsStaled(
+        at_ms=NOW, groups=(StaleCells(reasons=(Reason(kind="instructions", what="a"),), cells=("a",)),)
+    )
+    undone = edited(then(document, fact), A)
+    assert decide(undone, WATCHED).facts == (CellsFreshened(at_ms=NOW, cells=("a",)),)
+    added = then(undone, SourceAdded(at_ms=NOW, source=SOURCE))
+    assert [job.source for job in decide(added, WATCHED).jobs if isinstance(job, IngestSource)] == ["s1"]
