@@ -150,6 +150,58 @@ class Demos(msgspec.Struct, frozen=True, kw_only=True):
     demos: tuple[Demo, ...]
 
 
+class ModelPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """US dollars per million tokens."""
+
+    input: float
+    output: float
+
+
+class ModelKnown(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that may be asked. `uses` are its places in the chains, as `write 1`; none: it was found at its provider."""
+
+    name: str
+    provider: str
+    uses: tuple[str, ...] = ()
+    price: ModelPrice | None = None
+
+
+class ProviderKnown(msgspec.Struct, frozen=True, kw_only=True):
+    """Who answers for models. `key_env` is the name of an environment variable, never its value."""
+
+    name: str
+    protocol: str
+    key_env: str | None
+    has_key: bool
+    max_concurrent: int | None
+    trouble: str = ""
+    """Why it does not list its models; empty where it does."""
+
+
+class ModelsKnown(msgspec.Struct, frozen=True, kw_only=True):
+    """What is configured and what was found. `limits` are those of the settings, with their units in their names."""
+
+    providers: tuple[ProviderKnown, ...]
+    models: tuple[ModelKnown, ...]
+    limits: dict[str, int]
+
+
+class ModelAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which model is to be tried: `provider/model`."""
+
+    model: Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARACTERS_MAX)]
+
+
+class ModelTried(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether it answered. `message` says in plain words why it did not."""
+
+    ok: bool
+    message: str
+    first_token_ms: int | None
+    duration_ms: int
+    said: str
+
+
 class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with one field; `pointer` is a JSON pointer as a URL fragment (RFC 6901, section 6)."""
 

@@ -34,6 +34,9 @@ from schemas.requests import (
     DocumentAsked,
     DocumentMade,
     DuplicateAsked,
+    ModelAsked,
+    ModelsKnown,
+    ModelTried,
     ProblemDetails,
     SourceAsked,
     Template,
@@ -278,6 +281,21 @@ CALLS: tuple[Call, ...] = (
     Call("get", "/api/demo", "What may be had ready-made.", None, {200: Demos}),
     Call(
         "post", "/api/demo", "Have a ready-made document written.", DemoAsked, {201: DocumentMade}, (400, 403, 422, 503)
+    ),
+    Call(
+        "get",
+        "/api/models",
+        "Models that may be asked: configured, or found at their providers. No keys.",
+        None,
+        {200: ModelsKnown},
+    ),
+    Call(
+        "post",
+        "/api/models/try",
+        "Ask one model for one word.",
+        ModelAsked,
+        {200: ModelTried},
+        (400, 403, 413, 422, 429),
     ),
     Call("get", "/healthz", "This process answers.", None, {200: None}),
     Call("get", "/readyz", "A document could be written.", None, {200: None}, (503,)),

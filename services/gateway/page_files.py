@@ -22,6 +22,13 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _ENCODED = {name.lower().encode(): value.encode() for name, value in HEADERS.items()}
+_EMBEDDED = {
+    name: value.replace(b"frame-ancestors 'none'", b"frame-ancestors *")
+    for name, value in _ENCODED.items()
+    if name not in {b"cross-origin-opener-policy", b"cross-origin-resource-policy"}
+}
+"""Of the one page that other sites may show in a frame: there is nothing on it that changes anything."""
+EMBEDDED = "/embed/"
 
 
 class SecurityHeaders:
@@ -32,11 +39,12 @@ class SecurityHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Add the headers to each response's start; one that has a policy of its own keeps it."""
+        headers = _EMBEDDED if scope.get("path", "").startswith(EMBEDDED) else _ENCODED
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 own = {name for name, _ in message["headers"]}
-                missing = [item for item in _ENCODED.items() if item[0] not in own]
+                missing = [item for item in headers.items() if item[0] not in own]
                 message["headers"] = [*message["headers"], *missing]
             await send(message)
 

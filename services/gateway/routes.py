@@ -36,6 +36,7 @@ from services.gateway.leases import Leases
 from services.gateway.library import Library, owner_of, recognised
 from services.gateway.library_routes import LibraryFace
 from services.gateway.metrics import exposition
+from services.gateway.models import ModelsFace
 from services.gateway.openapi import openapi
 from services.gateway.operations import Rooms
 from services.gateway.problems import Problem, decoded, on_bus_away, on_defect, on_http_error, on_problem
@@ -89,6 +90,7 @@ class Face:
         self.leases = leases
         self.http = http
         self.editing = EditFace(bus=bus, settings=settings, access=access, creating=creating, store=store, hubs=hubs)
+        self.models = ModelsFace(settings)
         self.control = ControlFace(bus, access, rooms, settings.gateway)
 
     def app(self) -> Starlette:
@@ -116,6 +118,7 @@ class Face:
                 created=self._created,
                 body=_json_body,
             ).routes(),
+            *self.models.routes(),
             Route("/healthz", self.healthz, methods=["GET"]),
             Route("/readyz", self.readyz, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
@@ -124,6 +127,9 @@ class Face:
             Route("/", self.page, methods=["GET"]),
             Route("/d/{id}", self.page, methods=["GET"]),
             Route("/control/{id}", self.control_room, methods=["GET"]),
+            Route("/settings", self.page, methods=["GET"]),
+            Route("/library", self.page, methods=["GET"]),
+            Route("/embed/{id}", self.page, methods=["GET"]),
             Route("/{file:path}", self.file, methods=["GET"]),
         ]
         return Starlette(

@@ -98,5 +98,8 @@ def test_every_route_of_the_face_is_described() -> None:
         for method in getattr(route, "methods", None) or ()
         if method != "HEAD"
     }
-    pages = {("get", path) for path in ("/", "/d/{id}", "/control/{id}", "/{file:path}")}
+    pages = {
+        ("get", path)
+        for path in ("/", "/d/{id}", "/control/{id}", "/embed/{id}", "/settings", "/library", "/{file:path}")
+    }
     assert served - pages == {(call.method, call.path) for call in CALLS}

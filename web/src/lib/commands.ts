@@ -1,6 +1,7 @@
 /** All that the palette can do on a document's page. */
 
-import { page, palette, panels, take } from './messages';
+import { headingOf, keepOn, rewrite } from './doing';
+import { page, palette, panels, take, tools } from './messages';
 import type { Command } from './palette';
 import type { Reader } from './reader.svelte';
 import { go } from './route.svelte';
@@ -30,6 +31,7 @@ export function commandsOf(reader: Reader, run: Run): Command[] {
   commands.push(
     action('evidence', panels.evidence, () => reader.openPanel('evidence')),
     action('prompt', panels.prompt, () => reader.openPanel('prompt')),
+    action('history', panels.history, () => reader.openPanel('history')),
     action('outline', page.showOutline, () => (reader.isOutlineOpen = !reader.isOutlineOpen), '['),
     action('panel', page.showEvidence, () => (reader.isPanelOpen = !reader.isPanelOpen), ']'),
   );
@@ -39,9 +41,22 @@ export function commandsOf(reader: Reader, run: Run): Command[] {
     }
     commands.push(action('print', take.print, () => setTimeout(print)));
   }
+  if (shown?.run.type === 'Running') {
+    const isOn = shown.policy.on_last_viewer_left !== 'continue';
+    commands.push(action('keep-on', isOn ? page.keepOn : page.keepOnNot, () => void keepOn(reader, isOn)));
+  }
+  const cell = reader.cell ?? reader.section;
+  if (cell !== null && shown !== null) {
+    const heading = headingOf(reader, cell);
+    commands.push(
+      action('edit', `${tools.edit}: ${heading}`, () => (reader.editor.cell = cell), 'e'),
+      action('rewrite', `${tools.rewrite}: ${heading}`, () => void rewrite(reader, cell), 'r'),
+    );
+  }
   commands.push(
     action('theme', page.nextTheme, nextTheme),
     action('control', page.controlRoom, () => window.open(`/control/${reader.live.id}`, '_blank')),
+    action('settings', page.settings, () => go('/settings')),
     action('new', page.home, () => go('/')),
     action('help', page.help, () => (reader.dialog = 'help'), '?'),
   );

@@ -14,11 +14,21 @@ function step(reader: Reader, by: number): void {
   if (next !== undefined) reader.showSection(next.id);
 }
 
+/** The cell that keys act on. */
+const chosen = (reader: Reader) => reader.cell ?? reader.section;
+
+function rewrite(reader: Reader): void {
+  const cell = chosen(reader);
+  if (cell !== null) void import('./doing').then((doing) => doing.rewrite(reader, cell));
+}
+
 export function documentKeys(reader: Reader, run: Run): (event: KeyboardEvent) => void {
   const does: Readonly<Record<string, () => void>> = {
     j: () => step(reader, 1),
     k: () => step(reader, -1),
     '.': () => run.toggle(),
+    e: () => (reader.editor.cell = chosen(reader)),
+    r: () => rewrite(reader),
     '[': () => (reader.isOutlineOpen = !reader.isOutlineOpen),
     ']': () => (reader.isPanelOpen = !reader.isPanelOpen),
     '?': () => (reader.dialog = 'help'),
@@ -41,6 +51,7 @@ export function documentKeys(reader: Reader, run: Run): (event: KeyboardEvent) =
 /** What was opened last is closed first: popover, then the drawers of a narrow screen, then what is lit. */
 function escape(reader: Reader): void {
   if (reader.pointed !== null) reader.pointed = null;
+  else if (reader.editor.proposal !== null) reader.editor.dismiss();
   else if (matchMedia('(max-width: 1199px)').matches && reader.isPanelOpen) reader.isPanelOpen = false;
   else if (matchMedia('(max-width: 899px)').matches && reader.isOutlineOpen) reader.isOutlineOpen = false;
   else reader.chosen = null;

@@ -1,42 +1,15 @@
-/** Every word that the page says, in one place. Numbers, money and times are set by `Intl`. */
+/** Every word that the page says, in one place: here what is said at once, in `messages-later.ts` the rest. */
 
+import { clockTime, count, money, seconds } from './intl';
 import type { Connection } from './stream';
-import type { Completion, Document, ErrorKind, Passage, PauseReason, Retrying, StopReceipt } from './types';
 import type { Progress, Shown } from './view';
+import type { Completion, Document, ErrorKind, Passage, PauseReason, Reason, Retrying, StopReceipt } from './types';
 
-const LANGUAGE = 'en';
+export * from './intl';
+export * from './messages-later';
+
 /** An attempt's number is its job's and its own within it: `schemas/attempts.py`. */
 const TRIES_PER_JOB = 1_000;
-const whole = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 0 });
-const tenths = new Intl.NumberFormat(LANGUAGE, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const dollars = new Intl.NumberFormat(LANGUAGE, { style: 'currency', currency: 'USD', minimumFractionDigits: 2 });
-const mills = new Intl.NumberFormat(LANGUAGE, {
-  style: 'currency',
-  currency: 'USD',
-  minimumFractionDigits: 3,
-  maximumFractionDigits: 3,
-});
-const plurals = new Intl.PluralRules(LANGUAGE);
-
-export const number = (value: number) => whole.format(value);
-const count = (value: number, one: string, many = `${one}s`) =>
-  `${whole.format(value)} ${plurals.select(value) === 'one' ? one : many}`;
-export const money = (value: number) => (value === 0 || value >= 1 ? dollars : mills).format(value);
-export const seconds = (ms: number) => (ms < 950 ? `${whole.format(ms)} ms` : `${tenths.format(ms / 1_000)} s`);
-const two = (value: number) => String(value).padStart(2, '0');
-
-/** `00:23`, or `1:02:03` from an hour on. */
-export function clockTime(ms: number): string {
-  const all = Math.floor(ms / 1_000);
-  const hours = Math.floor(all / 3_600);
-  const rest = `${two(Math.floor(all / 60) % 60)}:${two(all % 60)}`;
-  return hours > 0 ? `${hours}:${rest}` : rest;
-}
-
-export function size(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} B`;
-  return bytes < 1_000_000 ? `${whole.format(bytes / 1_000)} kB` : `${tenths.format(bytes / 1_000_000)} MB`;
-}
 
 // -- States --------------------------------------------------------------------------------------------------------------
 
@@ -178,101 +151,47 @@ export function connection(state: Connection, now_ms: number): string {
   }
 }
 
-// -- Screens -------------------------------------------------------------------------------------------------------------
+export const panels = { evidence: 'Evidence', prompt: 'Prompt', history: 'History' };
 
-export const first = {
-  name: 'Scriptorium',
-  promise: 'Say what you need and give it your sources. A cited document is written while you watch.',
-  brief: 'What shall be written?',
-  briefHint: 'For example: a briefing on how the service handles failures, for somebody who joins the team tomorrow.',
-  sources: 'Sources',
-  sourcesHint: 'Drop files here, or',
-  choose: 'choose files',
-  paste: 'paste text',
-  kinds: 'Text, Markdown, HTML and PDF, up to 32 MB each. Every claim will lead back to them.',
-  pasted: 'Pasted text',
-  pasteName: 'Name of the source',
-  pasteText: 'Text of the source',
-  add: 'Add',
-  cancel: 'Cancel',
-  remove: (name: string) => `Remove ${name}`,
-  uploading: 'reading…',
-  outline: 'Outline (optional)',
-  outlineHint: 'One heading a line; after a colon, what to write. Without any, the outline is planned for you.',
-  outlineExample: 'How it works: the path of one request\nWhat can fail: and what happens then\nSummary',
-  sumUp: 'The last section sums up the others',
-  keep: 'Keep writing if I close the page',
-  start: 'Write it',
-  starting: 'Starting…',
-  demo: 'Try the demo, no key needed',
-  demoFacts: (sections: number, sources: number) =>
-    `${count(sections, 'section')} from ${count(sources, 'source')}`,
-  noBrief: 'Say in a few words what shall be written.',
-};
+/** What changed, that a text is not up to date: ‘source 3’, ‘the brief’. */
+function changed({ kind, what }: Reason, document: Document): string {
+  const [section = '', column] = what.split(':');
+  const heading = document.outline.find((one) => one.id === section)?.heading ?? section;
+  const source = Object.hasOwn(document.sources, what) ? (document.sources[what]?.given.name ?? what) : what;
+  switch (kind) {
+    case 'brief':
+      return 'the brief changed';
+    case 'model':
+      return 'the model changed';
+    case 'heading':
+      return 'its heading changed';
+    case 'instructions':
+      return 'its instructions changed';
+    case 'depends_on':
+      return 'what it is written from changed';
+    case 'column':
+      return `the question ‘${column ?? what}’ changed`;
+    case 'source_added':
+      return `source ‘${source}’ was added`;
+    case 'source_replaced':
+      return `source ‘${source}’ changed`;
+    case 'source_removed':
+      return `a source was removed`;
+    case 'section':
+      return `‘${heading}’ changed`;
+    case 'rewrite':
+      return 'a rewrite was asked for';
+    case 'unlocked':
+      return 'it was unlocked';
+    case 'new':
+      return 'it is new';
+    case 'inputs':
+      return 'what it is written from changed';
+  }
+}
 
-export const panels = { evidence: 'Evidence', prompt: 'Prompt' };
-
-export const tools = {
-  of: (heading: string) => `What can be done with ‘${heading}’`,
-  prompt: 'Prompt',
-  copy: 'Copy',
-  copied: 'Copied',
-};
-
-export const ledger = {
-  title: 'What it came to',
-  spent: 'Spent',
-  estimated: 'of it estimated',
-  cached: 'Saved by the cache',
-  stopped: 'Saved by stops',
-  lost: 'Lost to retries and races',
-  calls: 'Calls',
-  budget: 'Budget',
-  tokens: (tokens: number) => count(tokens, 'token'),
-  callsMade: (made: number, failed: number, cancelled: number, lost: number) =>
-    [
-      whole.format(made),
-      failed > 0 ? `${whole.format(failed)} failed` : '',
-      cancelled > 0 ? `${whole.format(cancelled)} stopped` : '',
-      lost > 0 ? `${whole.format(lost)} lost a race` : '',
-    ]
-      .filter((part) => part !== '')
-      .join(', '),
-};
-
-export const take = {
-  title: 'Take it away, or share it',
-  formats: { md: 'Markdown', html: 'Web page, self-contained', docx: 'Word (DOCX)', csv: 'Table (CSV)', json: 'Data (JSON)' },
-  print: 'Print, or save as PDF',
-  link: 'Copy the link for reading',
-  embed: 'Copy the code to embed it, live',
-  copied: 'Copied to the clipboard',
-};
-
-export const prompt = {
-  none: 'Choose a section or a cell to see what its model is asked.',
-  model: 'Model',
-  models: { wanted: 'as the document says', configured: 'as configured' },
-  instructions: 'Instructions',
-  noInstructions: 'None beyond the heading and the brief.',
-  brief: 'Brief of the document',
-  question: 'Question',
-  sources: 'Passages are chosen from',
-  noSources: 'No sources: nothing can be cited.',
-  dependsOn: 'With the finished text of',
-  revision: 'Revision',
-  revisionFacts: (revision: number, attempts: number) => `${whole.format(revision)}, ${count(attempts, 'attempt')}`,
-  digest: 'Digest of all that',
-};
-
-export const palette = {
-  title: 'Find anything, do anything',
-  placeholder: 'A section, a source, or what to do…',
-  none: 'Nothing is called that.',
-  goTo: 'Section',
-  source: 'Source',
-  action: 'Do',
-};
+export const staleBecause = (reasons: readonly Reason[], document: Document) =>
+  `Not up to date: ${[...new Set(reasons.map((reason) => changed(reason, document)))].join(', ')}`;
 
 export const page = {
   outline: 'Outline',
@@ -283,7 +202,19 @@ export const page = {
   resume: 'Resume',
   again: 'Try failed parts again',
   share: 'Share',
+  shareHint: 'Take it away, or share it',
+  product: 'Scriptorium',
+  keepOn: 'Keep running if I leave',
+  keepOnNot: 'Pause when I leave',
+  keepOnHint: 'It goes on, at low priority, when nobody watches it any more',
+  notUpToDate: 'Not up to date',
+  updateOne: 'Update',
+  locked: 'Locked',
+  lockedHint: 'Its text stays as it is; a rewrite is offered beside it',
+  offering: 'A rewrite is being written beside it',
   download: 'Download',
+  settings: 'Settings',
+  openWhole: 'Open in Scriptorium',
   nextTheme: 'Another theme: system, light, dark',
   help: 'Keys',
   jump: 'Jump to live',
@@ -309,15 +240,15 @@ export const page = {
   reload: 'Reload',
 };
 
-export const table = {
-  noRows: 'Each source becomes a row. There are none yet.',
-  menu: (heading: string) => `Column ‘${heading}’`,
-  question: 'Question',
-  format: 'Answer',
-  progress: 'Filled in',
-  formats: { text: 'Text', number: 'A number', yes_no: 'Yes or no', date: 'A date', one_of: 'One of' },
-  done: (done: number, all: number) => `${whole.format(done)} of ${whole.format(all)}`,
+export const spoken = {
+  sectionDone: (heading: string, progress: Progress) => `${heading} is done, ${progress.done} of ${progress.all}.`,
+  sectionFailed: (heading: string) => `${heading} failed.`,
+  complete: 'The document is complete.',
+  stopped: 'Stopped.',
+  planned: (sections: number) => `The outline is planned: ${count(sections, 'section')}.`,
 };
+
+export const problem = (text: string) => text || 'That did not work.';
 
 export const evidence = {
   hint: 'Choose a citation in the text to see where it stands in its source, or a source to see what was drawn from it.',
@@ -344,22 +275,13 @@ export const evidence = {
 /** Why a citation is dotted. */
 export const doubt = (quote: string) => (quote === '' ? evidence.unquoted : evidence.unverified);
 
-export const keys: readonly (readonly [string, string])[] = [
-  ['j  k', 'Next, previous section'],
-  ['.', 'Stop, or go on'],
-  ['[', 'Outline'],
-  [']', 'Evidence'],
-  ['Esc', 'Close what is open'],
-  ['Ctrl-K', 'Find anything, do anything'],
-  ['?', 'These keys'],
-];
-
-export const spoken = {
-  sectionDone: (heading: string, progress: Progress) => `${heading} is done, ${progress.done} of ${progress.all}.`,
-  sectionFailed: (heading: string) => `${heading} failed.`,
-  complete: 'The document is complete.',
-  stopped: 'Stopped.',
-  planned: (sections: number) => `The outline is planned: ${count(sections, 'section')}.`,
+export const tools = {
+  of: (heading: string) => `What can be done with ‘${heading}’`,
+  edit: 'Edit',
+  rewrite: 'Rewrite',
+  lock: 'Lock',
+  unlock: 'Unlock',
+  prompt: 'Prompt',
+  copy: 'Copy',
+  copied: 'Copied',
 };
-
-export const problem = (text: string) => text || 'That did not work.';

@@ -2,6 +2,7 @@
 
 import { createContext } from 'svelte';
 import type { Marker } from './citations';
+import { Editor } from './editor.svelte';
 import { Evidence } from './evidence.svelte';
 import { LiveDocument } from './live.svelte';
 import { Sight } from './sight.svelte';
@@ -14,7 +15,7 @@ export interface Chosen {
 }
 
 /** What stands in the panel at the right. */
-export type PanelName = 'evidence' | 'prompt';
+export type PanelName = 'evidence' | 'prompt' | 'history';
 
 export const WIDE = '(min-width: 1200px)';
 export const NARROW = '(max-width: 899px)';
@@ -23,6 +24,7 @@ export class Reader {
   readonly live: LiveDocument;
   readonly evidence: Evidence;
   readonly sight = new Sight();
+  readonly editor: Editor;
   /** The section that keys act on. */
   section = $state<string | null>(null);
   /** The cell that the panels tell of. */
@@ -32,15 +34,22 @@ export class Reader {
   /** The citation under the pointer or the focus, and its chip. */
   pointed = $state.raw<{ chosen: Chosen; chip: HTMLElement } | null>(null);
   source = $state<string | null>(null);
-  isOutlineOpen = $state(!matchMedia(NARROW).matches);
-  isPanelOpen = $state(matchMedia(WIDE).matches);
+  isOutlineOpen = $state(false);
+  isPanelOpen = $state(false);
   panel = $state<PanelName>('evidence');
   /** The dialog that is open. */
   dialog = $state<'help' | 'palette' | null>(null);
 
-  constructor(documentId: string) {
+  /** `isReadOnly`: in a frame of another site, where nothing is to be changed. */
+  constructor(
+    documentId: string,
+    readonly isReadOnly = false,
+  ) {
+    this.isOutlineOpen = !isReadOnly && !matchMedia(NARROW).matches;
+    this.isPanelOpen = !isReadOnly && matchMedia(WIDE).matches;
     this.live = new LiveDocument(documentId);
     this.evidence = new Evidence(documentId);
+    this.editor = new Editor(documentId);
   }
 
   /** What all views show as chosen. */

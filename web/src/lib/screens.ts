@@ -11,16 +11,21 @@ export interface Screen {
   props: Record<string, unknown>;
 }
 
-const SCREENS: readonly (readonly [RegExp, Loader])[] = [
-  [new RegExp(`^/d/${ID}/?$`), () => import('../components/DocumentPage.svelte')],
+const documentPage: Loader = () => import('../components/DocumentPage.svelte');
+
+/** A path, the part that shows it, and what the part is told beside the document's id. */
+const SCREENS: readonly (readonly [RegExp, Loader, Record<string, unknown>?])[] = [
+  [new RegExp(`^/d/${ID}/?$`), documentPage],
+  [new RegExp(`^/embed/${ID}/?$`), documentPage, { isEmbedded: true }],
+  [/^\/settings\/?$/, () => import('../components/Settings.svelte')],
 ];
 
 const firstRun: Loader = () => import('../components/FirstRun.svelte');
 
 export function screenOf(path: string): Screen {
-  for (const [pattern, load] of SCREENS) {
+  for (const [pattern, load, more] of SCREENS) {
     const found = pattern.exec(path);
-    if (found !== null) return { key: path, load, props: { documentId: found[1] ?? '' } };
+    if (found !== null) return { key: path, load, props: { documentId: found[1] ?? '', ...more } };
   }
   return { key: '/', load: firstRun, props: {} };
 }

@@ -1,13 +1,11 @@
 /** Which sections are in the window, or near it: asked of the browser, which knows without measuring anything anew. */
 
-import { SvelteSet } from 'svelte/reactivity';
-
 /** Text is drawn at its full pace within this distance of the window, so that nobody catches it behind. */
 const NEAR = '50% 0px';
 
 export class Sight {
   /** Ids of the elements that stand in the window itself. */
-  inView = new SvelteSet<string>();
+  inView = $state.raw<ReadonlySet<string>>(new Set());
   #onNear = new Map<Element, (isNear: boolean) => void>();
   #near: IntersectionObserver;
   #in: IntersectionObserver;
@@ -18,10 +16,12 @@ export class Sight {
       { rootMargin: NEAR },
     );
     this.#in = new IntersectionObserver((entries) => {
+      const inView = new Set(this.inView);
       for (const { target, isIntersecting } of entries) {
-        if (isIntersecting) this.inView.add(target.id);
-        else this.inView.delete(target.id);
+        if (isIntersecting) inView.add(target.id);
+        else inView.delete(target.id);
       }
+      this.inView = inView;
     });
   }
 
@@ -34,7 +34,7 @@ export class Sight {
       this.#near.unobserve(element);
       this.#in.unobserve(element);
       this.#onNear.delete(element);
-      this.inView.delete(element.id);
+      this.inView = new Set([...this.inView].filter((id) => id !== element.id));
     };
   }
 }

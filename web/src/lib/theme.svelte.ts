@@ -20,8 +20,10 @@ export function applyTheme(): void {
   document.documentElement.dataset['theme'] = choice.theme;
 }
 
-export function nextTheme(): void {
-  choice.theme = NEXT[choice.theme];
+export const nextTheme = () => setTheme(NEXT[choice.theme]);
+
+export function setTheme(theme: Theme): void {
+  choice.theme = theme;
   localStorage.setItem(KEY, choice.theme);
   applyTheme();
 }

@@ -1,0 +1,28 @@
+/** What a reader does to a cell, from its toolbar, by a key or from the palette. */
+
+import { wish } from './changes';
+import { edit } from './messages';
+import type { Reader } from './reader.svelte';
+import { placeOfCell } from './view';
+
+export function headingOf(reader: Reader, cell: string): string {
+  const place = reader.live.document === null ? null : placeOfCell(reader.live.document, cell);
+  return place?.column?.heading ?? place?.section.heading ?? cell;
+}
+
+export function rewrite(reader: Reader, cell: string, model?: string): Promise<boolean> {
+  return reader.editor.propose(wish.rewrite(edit.rewriteOf(headingOf(reader, cell)), cell, model), cell);
+}
+
+export function setLock(reader: Reader, cell: string, does: 'lock' | 'unlock'): Promise<boolean> {
+  const wanted = wish.cell(edit.lockOf(headingOf(reader, cell)), cell, does);
+  return does === 'lock' ? reader.editor.do(wanted) : reader.editor.propose(wanted);
+}
+
+export function update(reader: Reader, cells: readonly string[]): Promise<boolean> {
+  return reader.editor.do(wish.update(edit.update, cells));
+}
+
+export function keepOn(reader: Reader, isOn: boolean): Promise<boolean> {
+  return reader.editor.do(wish.policy('', { on_last_viewer_left: isOn ? 'continue' : 'pause' }));
+}

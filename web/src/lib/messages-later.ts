@@ -1,0 +1,250 @@
+/** What the parts of the page say that are loaded when they are first wanted. `messages.ts` has all of it. */
+
+import { LANGUAGE, count, money, seconds, whole } from './intl';
+import type { Estimate } from './types';
+
+// -- Screens -------------------------------------------------------------------------------------------------------------
+
+export const first = {
+  name: 'Scriptorium',
+  promise: 'Say what you need and give it your sources. A cited document is written while you watch.',
+  brief: 'What shall be written?',
+  briefHint: 'For example: a briefing on how the service handles failures, for somebody who joins the team tomorrow.',
+  sources: 'Sources',
+  sourcesHint: 'Drop files here, or',
+  choose: 'choose files',
+  paste: 'paste text',
+  kinds: 'Text, Markdown, HTML and PDF, up to 32 MB each. Every claim will lead back to them.',
+  pasted: 'Pasted text',
+  pasteName: 'Name of the source',
+  pasteText: 'Text of the source',
+  add: 'Add',
+  cancel: 'Cancel',
+  remove: (name: string) => `Remove ${name}`,
+  uploading: 'reading…',
+  outline: 'Outline (optional)',
+  outlineHint: 'One heading a line; after a colon, what to write. Without any, the outline is planned for you.',
+  outlineExample: 'How it works: the path of one request\nWhat can fail: and what happens then\nSummary',
+  sumUp: 'The last section sums up the others',
+  keep: 'Keep writing if I close the page',
+  start: 'Write it',
+  starting: 'Starting…',
+  demo: 'Try the demo, no key needed',
+  demoFacts: (sections: number, sources: number) =>
+    `${count(sections, 'section')} from ${count(sources, 'source')}`,
+  noBrief: 'Say in a few words what shall be written.',
+};
+
+const EDITS: Readonly<Record<string, string>> = {
+  DocumentCreated: 'The document was made',
+  DocumentEdited: 'Title or brief',
+  PolicyChanged: 'How it is run',
+  OutlineEdited: 'The outline',
+  SectionEdited: 'A section',
+  CellEdited: 'Text by hand',
+  CellRestored: 'An earlier text, restored',
+  CellLocked: 'Locked',
+  CellUnlocked: 'Unlocked',
+  RewriteAsked: 'A rewrite was asked for',
+  OfferAccepted: 'A rewrite was taken',
+  OfferDeclined: 'A rewrite was declined',
+  UpdateAsked: 'An update was asked for',
+  SourceAdded: 'A source was added',
+  SourceReplaced: 'A source was replaced',
+  SourceRemoved: 'A source was removed',
+};
+
+const CAUSES: Readonly<Record<string, string>> = { reader: '', watcher: 'by a watcher', webhook: 'by a webhook', undo: 'undone' };
+const moment = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: 'medium', timeStyle: 'medium' });
+
+export const history = {
+  hint: 'Every change of what is wanted, newest first. What was written is in the document’s log as well.',
+  none: 'Nothing has been changed since it was made.',
+  unavailable: 'The history cannot be shown just now.',
+  what: (type: string) => EDITS[type] ?? type,
+  facts: (at_ms: number, who: string, cause: string) =>
+    [moment.format(at_ms), who, CAUSES[cause] ?? cause].filter((part) => part !== '').join(' · '),
+  since: 'What has changed since',
+  restore: 'Restore',
+  restoring: (at_ms: number) => `Back to how it was on ${moment.format(at_ms)}`,
+  same: 'No text differs.',
+  reading: 'Being compared…',
+};
+
+export const edit = {
+  brief: (estimate: Estimate, sections: number) =>
+    [
+      count(sections, 'section'),
+      estimate.cells !== sections ? count(estimate.cells, 'cell') : '',
+      estimate.cost > 0 ? `≈ ${money(estimate.cost)}` : `≈ ${count(estimate.tokens_in + estimate.tokens_out, 'token')}`,
+      `≈ ${seconds(estimate.duration_ms)}`,
+    ]
+      .filter((part) => part !== '')
+      .join(', '),
+  nothing: 'Nothing is to be rewritten',
+  maybe: (cells: number) => `${whole.format(cells)} more only if what they are written from comes out otherwise`,
+  kept: (cells: number) => `${count(cells, 'cell')} locked: marked, not rewritten`,
+  update: 'Update',
+  later: 'Later',
+  laterHint: 'Change it now; what it makes stale stays readable until you ask for an update',
+  discard: 'Do not change it',
+  save: 'Save',
+  cancel: 'Cancel',
+  stale: (cells: number) => `${count(cells, 'part')} not up to date`,
+  updateAll: 'Update all',
+  conflict: (changes: readonly { who: string; type: string }[]) =>
+    `Meanwhile somebody else changed this: ${changes.map(({ who, type }) => [EDITS[type] ?? type, who].filter((part) => part !== '').join(', ')).join('; ') || 'see the document'}. Yours is not lost.`,
+  mine: 'Put mine over it',
+  theirs: 'Keep theirs',
+  text: (heading: string) => `Text of ‘${heading}’`,
+  textHint: 'Markdown. Text by hand is locked: a later rewrite is offered beside it, never put over it.',
+  preview: 'Preview',
+  write: 'Text',
+  head: 'Title and brief',
+  title: 'Title',
+  brief_: 'Brief',
+  rewriteOf: (heading: string) => `Rewrite of ‘${heading}’`,
+  lockOf: (heading: string) => `Lock on ‘${heading}’`,
+  instructionsOf: (heading: string) => `Instructions of ‘${heading}’`,
+  questionOf: (heading: string) => `Question ‘${heading}’`,
+  offer: 'A rewrite is offered',
+  accept: 'Take the rewrite',
+  decline: 'Keep the text',
+  out: 'removed',
+  in: 'added',
+  retry: 'Retry',
+  otherModel: 'Other model',
+  byMyself: 'Write it myself',
+  outline: 'Edit the outline',
+  outlineSays: 'The outline',
+  addSource: 'Add a source',
+  sourceSays: (name: string) => `Source ‘${name}’`,
+  replace: 'Replace',
+  remove: 'Remove',
+  addColumn: 'Add a column',
+  removeColumn: 'Remove the column',
+  rewriteStale: 'Rewrite what is not up to date',
+};
+
+export const plan = {
+  heading: 'Heading',
+  instructions: 'What to write (optional)',
+  up: (heading: string) => `Move ‘${heading}’ up`,
+  down: (heading: string) => `Move ‘${heading}’ down`,
+  remove: (heading: string) => `Remove ‘${heading}’`,
+  add: 'Add a section',
+  sumsUp: 'Sums up the sections before it',
+  untitled: 'untitled',
+};
+
+export const ledger = {
+  title: 'What it came to',
+  spent: 'Spent',
+  estimated: 'of it estimated',
+  cached: 'Saved by the cache',
+  stopped: 'Saved by stops',
+  lost: 'Lost to retries and races',
+  calls: 'Calls',
+  budget: 'Budget',
+  tokens: (tokens: number) => count(tokens, 'token'),
+  callsMade: (made: number, failed: number, cancelled: number, lost: number) =>
+    [
+      whole.format(made),
+      failed > 0 ? `${whole.format(failed)} failed` : '',
+      cancelled > 0 ? `${whole.format(cancelled)} stopped` : '',
+      lost > 0 ? `${whole.format(lost)} lost a race` : '',
+    ]
+      .filter((part) => part !== '')
+      .join(', '),
+};
+
+export const take = {
+  formats: { md: 'Markdown', html: 'Web page, self-contained', docx: 'Word (DOCX)', csv: 'Table (CSV)', json: 'Data (JSON)' },
+  print: 'Print, or save as PDF',
+  link: 'Copy the link for reading',
+  embed: 'Copy the code to embed it, live',
+  copied: 'Copied to the clipboard',
+};
+
+export const prompt = {
+  none: 'Choose a section or a cell to see what its model is asked.',
+  model: 'Model',
+  models: { wanted: 'as the document says', configured: 'as configured' },
+  instructions: 'Instructions',
+  noInstructions: 'None beyond the heading and the brief.',
+  brief: 'Brief of the document',
+  question: 'Question',
+  sources: 'Passages are chosen from',
+  noSources: 'No sources: nothing can be cited.',
+  dependsOn: 'With the finished text of',
+  revision: 'Revision',
+  revisionFacts: (revision: number, attempts: number) => `${whole.format(revision)}, ${count(attempts, 'attempt')}`,
+  digest: 'Digest of all that',
+};
+
+export const palette = {
+  title: 'Find anything, do anything',
+  placeholder: 'A section, a source, or what to do…',
+  none: 'Nothing is called that.',
+  goTo: 'Section',
+  source: 'Source',
+  action: 'Do',
+};
+
+export const table = {
+  noRows: 'Each source becomes a row. There are none yet.',
+  menu: (heading: string) => `Column ‘${heading}’`,
+  question: 'Question',
+  format: 'Answer',
+  progress: 'Filled in',
+  formats: { text: 'Text', number: 'A number', yes_no: 'Yes or no', date: 'A date', one_of: 'One of' },
+  done: (done: number, all: number) => `${whole.format(done)} of ${whole.format(all)}`,
+};
+
+export const keys: readonly (readonly [string, string])[] = [
+  ['j  k', 'Next, previous section'],
+  ['e', 'Edit the text of the section'],
+  ['r', 'Rewrite the section'],
+  ['.', 'Stop, or go on'],
+  ['[', 'Outline'],
+  [']', 'Evidence'],
+  ['Esc', 'Close what is open'],
+  ['Ctrl-K', 'Find anything, do anything'],
+  ['?', 'These keys'],
+];
+
+const LIMITS: Readonly<Record<string, string>> = {
+  connect: 'To connect',
+  first_token: 'To the first token',
+  between_tokens: 'Between two tokens',
+  tries_max: 'Tries of one part',
+  cell_s: 'Seconds for one part',
+  tokens_out_max: 'Tokens of one answer',
+  plan_tokens_out_max: 'Tokens of an outline',
+  passages_max: 'Passages that one prompt quotes',
+};
+
+export const settings = {
+  title: 'Settings',
+  theme: 'Theme',
+  themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
+  models: 'Models',
+  modelsHint:
+    'In the order in which they are asked; others were found at their providers, and may be named by a document. Keys stay on the server.',
+  asking: 'Asking the providers…',
+  key: (variable: string | null, has: boolean) =>
+    variable === null ? 'needs no key' : has ? `key from ${variable}` : `no key: ${variable} is not set`,
+  concurrent: (calls: number) => `at most ${count(calls, 'call')} at a time`,
+  use: (use: string) => {
+    const [what = '', place = ''] = use.split(' ');
+    return `${what === 'plan' ? 'plans' : 'writes'}, choice ${place}`;
+  },
+  price: (input: string, output: string) => `${input} in, ${output} out, a million tokens`,
+  noPrice: 'no price configured',
+  test: 'Test',
+  testOf: (name: string) => `Test ${name}`,
+  testing: 'Asking…',
+  answered: (time: string, said: string) => `Answered after ${time}: “${said}”`,
+  limits: 'Limits',
+  limit: (name: string) => LIMITS[name] ?? name.replaceAll('_', ' '),
+};
