@@ -1,6 +1,6 @@
 /** The gateway's HTTP face, as far as the page uses it. An answer that is no success is a `Problem` (RFC 9457). */
 
-import type { Passages, Policy } from './types';
+import type { Estimate, Passages, Policy } from './types';
 
 export class Problem extends Error {
   readonly status: number;
@@ -21,7 +21,7 @@ export interface OutlineGiven {
   depends_on: string[];
 }
 
-export type SourceOffered = { name: string; text: string } | { upload: string };
+export type SourceOffered = { name: string; text: string } | { upload: string } | { url: string };
 
 export interface DocumentAsked {
   brief: string;
@@ -141,6 +141,39 @@ export function models(): Promise<ModelsKnown> {
 
 export function tryModel(name: string): Promise<ModelTried> {
   return json('/api/models/try', posted({ model: name }));
+}
+
+/** What the library says of one document. */
+export interface Card {
+  id: string;
+  title: string;
+  brief: string;
+  run: 'Running' | 'Paused' | 'Done' | 'Abandoned' | 'Deleted';
+  created_at_ms: number;
+  changed_at_ms: number;
+  cells: number;
+  cells_done: number;
+  cells_failed: number;
+  sources: number;
+  cost: number;
+}
+
+export function documents(query: string, after?: string): Promise<{ documents: Card[]; next: string | null }> {
+  const more = after === undefined ? '' : `&after=${encodeURIComponent(after)}`;
+  return json(`/api/documents?q=${encodeURIComponent(query)}${more}`);
+}
+
+export async function deleteDocument(documentId: string): Promise<void> {
+  await asked(pathOf(documentId), { method: 'DELETE' });
+}
+
+export function duplicateDocument(documentId: string): Promise<DocumentMade> {
+  return json(`${pathOf(documentId)}/duplicate`, posted({}));
+}
+
+/** What a new document would come to, before anything is spent. */
+export function estimated(body: DocumentAsked, signal: AbortSignal): Promise<{ estimate: Estimate }> {
+  return json('/api/documents/estimate', { ...posted(body), signal });
 }
 
 export function passagesOf(documentId: string, source: string): Promise<Passages> {

@@ -1,7 +1,7 @@
 /** All that the palette can do on a document's page. */
 
 import { headingOf, keepOn, rewrite } from './doing';
-import { page, palette, panels, take, tools } from './messages';
+import { edit, library, page, palette, panels, take, tools } from './messages';
 import type { Command } from './palette';
 import type { Reader } from './reader.svelte';
 import { go } from './route.svelte';
@@ -32,6 +32,7 @@ export function commandsOf(reader: Reader, run: Run): Command[] {
     action('evidence', panels.evidence, () => reader.openPanel('evidence')),
     action('prompt', panels.prompt, () => reader.openPanel('prompt')),
     action('history', panels.history, () => reader.openPanel('history')),
+    action('plan', edit.outline, () => (reader.dialog = 'plan')),
     action('outline', page.showOutline, () => (reader.isOutlineOpen = !reader.isOutlineOpen), '['),
     action('panel', page.showEvidence, () => (reader.isPanelOpen = !reader.isPanelOpen), ']'),
   );
@@ -56,6 +57,7 @@ export function commandsOf(reader: Reader, run: Run): Command[] {
   commands.push(
     action('theme', page.nextTheme, nextTheme),
     action('control', page.controlRoom, () => window.open(`/control/${reader.live.id}`, '_blank')),
+    action('library', library.title, () => go('/library')),
     action('settings', page.settings, () => go('/settings')),
     action('new', page.home, () => go('/')),
     action('help', page.help, () => (reader.dialog = 'help'), '?'),

@@ -32,6 +32,13 @@ export const first = {
   demo: 'Try the demo, no key needed',
   demoFacts: (sections: number, sources: number) =>
     `${count(sections, 'section')} from ${count(sources, 'source')}`,
+  link: 'add a link',
+  linkHint: 'https://…',
+  linkLabel: 'Address of the source',
+  linkBad: 'An address begins with https:// or http://.',
+  estimate: (estimate: Estimate) =>
+    `About ${count(estimate.cells, 'section')}, ${count(estimate.tokens_in + estimate.tokens_out, 'token')}, ${estimate.cost > 0 ? money(estimate.cost) : 'no cost'}, ${seconds(estimate.duration_ms)}`,
+  library: 'Library',
   noBrief: 'Say in a few words what shall be written.',
 };
 
@@ -118,6 +125,7 @@ export const edit = {
   outline: 'Edit the outline',
   outlineSays: 'The outline',
   addSource: 'Add a source',
+  chooseFiles: 'Choose files',
   sourceSays: (name: string) => `Source ‘${name}’`,
   replace: 'Replace',
   remove: 'Remove',
@@ -247,4 +255,23 @@ export const settings = {
   answered: (time: string, said: string) => `Answered after ${time}: “${said}”`,
   limits: 'Limits',
   limit: (name: string) => LIMITS[name] ?? name.replaceAll('_', ' '),
+};
+
+const day = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: 'medium', timeStyle: 'short' });
+
+export const library = {
+  title: 'Library',
+  search: 'Search titles and briefs',
+  none: 'No document was made in this browser yet.',
+  noneFound: 'No document has these words.',
+  untitled: 'Untitled document',
+  runs: { Running: 'Being written', Paused: 'Paused', Done: 'Complete', Abandoned: 'Given up', Deleted: 'Deleted' },
+  facts: (done: number, all: number, sources: number) => `${whole.format(done)} of ${count(all, 'part')}, ${count(sources, 'source')}`,
+  changed: (at_ms: number) => day.format(at_ms),
+  duplicate: 'Duplicate',
+  duplicateOf: (title: string) => `Duplicate ‘${title}’`,
+  delete: 'Delete',
+  deleteOf: (title: string) => `Delete ‘${title}’`,
+  really: 'Really delete, sources too',
+  more: 'More',
 };

@@ -3,7 +3,7 @@
 import type { OutlineGiven } from './api';
 
 /** A heading as an id: lower-case letters, digits and dashes, at most 40, and not taken. */
-function idOf(heading: string, taken: ReadonlySet<string>): string {
+export function idOf(heading: string, taken: ReadonlySet<string>): string {
   const plain = heading.normalize('NFKD').toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 40).replace(/^-+|-+$/g, '');
   const base = plain === '' || plain === 'outline' ? 'section' : plain;
   for (let n = 1; ; n++) {

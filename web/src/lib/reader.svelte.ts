@@ -38,7 +38,7 @@ export class Reader {
   isPanelOpen = $state(false);
   panel = $state<PanelName>('evidence');
   /** The dialog that is open. */
-  dialog = $state<'help' | 'palette' | null>(null);
+  dialog = $state<'help' | 'palette' | 'plan' | null>(null);
 
   /** `isReadOnly`: in a frame of another site, where nothing is to be changed. */
   constructor(

@@ -17,6 +17,7 @@ const documentPage: Loader = () => import('../components/DocumentPage.svelte');
 const SCREENS: readonly (readonly [RegExp, Loader, Record<string, unknown>?])[] = [
   [new RegExp(`^/d/${ID}/?$`), documentPage],
   [new RegExp(`^/embed/${ID}/?$`), documentPage, { isEmbedded: true }],
+  [/^\/library\/?$/, () => import('../components/Library.svelte')],
   [/^\/settings\/?$/, () => import('../components/Settings.svelte')],
 ];
 
