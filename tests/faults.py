@@ -20,6 +20,7 @@ from schemas.events import (
     decode_fact,
 )
 from schemas.fold import created, fold
+from services.shared.attempt.repetition import REPEATED_CHARACTERS_MIN
 from services.shared.log import read
 from tests.system import System, create, sections
 
@@ -180,16 +181,21 @@ def _is_mixed(document: Document, reference: Document) -> bool:
         if cell.completed is None:
             continue
         text = cell.completed.text
-        if text != wanted.text and not (cell.completed.cut is not None and _begins_alike(text, wanted.text)):
+        if text != wanted.text and not (cell.completed.cut is not None and _goes_round(text, wanted.text)):
             return True
     return False
 
 
-def _begins_alike(text: str, whole: str) -> bool:
-    """One that repeats itself has the answer's own words, from its beginning, and then some of them again."""
-    common = next((n for n, (a, b) in enumerate(zip(text, whole, strict=False)) if a != b), min(len(text), len(whole)))
-    again = text[common:]
-    return common > 0 and (not again or again[:20] in whole)
+def _goes_round(text: str, whole: str) -> bool:
+    """Whether it is the beginning of the answer, the end of which is said again and again."""
+    tail = text[-REPEATED_CHARACTERS_MIN:]
+    period = next((p for p in range(1, len(tail)) if tail[p:] == tail[:-p]), None)
+    if period is None:
+        return False
+    start = len(text) - len(tail)
+    while start > 0 and text[start - 1] == text[start - 1 + period]:
+        start -= 1
+    return whole.startswith(text[: start + period])
 
 
 def _ended_ms(document: Document) -> int:

@@ -61,6 +61,8 @@ CELLS_IN_FLIGHT_MAX = 48
 CELLS_QUEUED_MAX = 8
 """Cells of one document that wait on the queue for a writer. The queue is first come, first served: so many jobs of each other
 document stand at most before those of a new one, however large the others are."""
+SETTLING_MS = 5_000
+"""A call that is not settled so long after its cell was over has lost its writer, and counts at its maximum for good."""
 REPUBLISH_MS_MAX = 300_000
 """Half of the queue's duplicate window: for so long a job may be published again under its id without being there twice."""
 LOST_AFTER_MS = 60_000
@@ -122,6 +124,9 @@ def decide(document: Document, situation: Situation) -> Decision:
         return Decision(facts=_expired(document, now_ms))
     spending = _spending(document, situation)
     if spending == "spent" or (work.too_dear and not _is_in_flight(document, situation)):
+        settles_at_ms = _settles_at_ms(document)
+        if now_ms < settles_at_ms:
+            return Decision(wake_at_ms=min(settles_at_ms, run.deadline_ms))
         return Decision(facts=(DocumentPaused(at_ms=now_ms, reason="budget_spent", asked_at_ms=now_ms),))
     watching = _watch(document, run, situation)
     if watching.facts:
@@ -211,6 +216,13 @@ def _is_writing(document: Document, situation: Situation) -> bool:
     return any(
         isinstance(cell.state, Writing | Retrying) and id_ not in situation.lost for id_, cell in document.cells.items()
     )
+
+
+def _settles_at_ms(document: Document) -> int:
+    """Until when calls may still be settled whose cells are over: the text comes first, and the bill right behind it."""
+    open_cells = {key.partition("/")[0] for key in document.open_calls}
+    states = [document.cells[id_].state for id_ in open_cells if id_ in document.cells]
+    return max((state.at_ms + SETTLING_MS for state in states if isinstance(state, Completed | Failed)), default=0)
 
 
 def _is_in_flight(document: Document, situation: Situation) -> bool:

@@ -11,7 +11,15 @@ import msgspec
 import pytest
 
 from schemas.document import Completed, Document, Paused
-from schemas.events import AttemptStarted, CellCompleted, CellFailed, DocumentPaused
+from schemas.events import (
+    AttemptStarted,
+    CellCompleted,
+    CellFailed,
+    DocumentCompleted,
+    DocumentPaused,
+    DocumentResumed,
+    PolicyChanged,
+)
 from schemas.fold import created, fold
 from schemas.spending import committed
 from schemas.values import Policy, Section
@@ -20,6 +28,7 @@ from services.shared.attempt.documents import Followed
 from services.shared.attempt.events import Claimed
 from services.shared.attempt.look import Ask
 from services.shared.bus import Bus
+from services.shared.clock import now_ms
 from services.shared.tail import DocumentTail
 from tests.far import FAST, Far, far_of
 from tests.integration.conftest import BusFactory
@@ -96,6 +105,21 @@ async def test_two_writers_stay_within_the_budget_and_the_document_pauses_saying
     # It could not afford one more.
     assert last.ledger.cost + min(fact.cost_max for fact in reserved) > budget
     assert len(await far.until_closed(desk.id)) == len(reserved)
+
+
+async def test_after_the_budget_is_raised_a_resume_writes_the_rest_within_it(desk: Desk, house: None, far: Far) -> None:
+    del house, far
+    await desk.create(*SECTIONS, policy=msgspec.structs.replace(UNWATCHED, budget=0.4))
+    await desk.until(lambda d: d.heard(DocumentPaused))
+    await desk.say(DocumentResumed(at_ms=now_ms()))
+    await desk.until(lambda d: len(d.heard(DocumentPaused)) == 2)  # It is still spent, and says so again.
+    raised = msgspec.structs.replace(UNWATCHED, budget=0.8)
+    await desk.say(PolicyChanged(at_ms=now_ms(), policy=raised), DocumentResumed(at_ms=now_ms()))
+    await desk.until(lambda d: d.heard(DocumentCompleted))
+    documents = await history(desk)
+    assert max(committed(document) for document in documents) <= 0.8
+    last = documents[-1]
+    assert all(isinstance(last.cells[section.id].state, Completed) for section in SECTIONS)
 
 
 async def test_a_cell_that_may_not_cost_what_it_needs_fails_and_the_document_goes_on(

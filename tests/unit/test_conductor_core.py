@@ -50,6 +50,7 @@ from services.conductor.core import (
     LOST_AFTER_MS,
     NOTHING,
     REPUBLISH_MS_MAX,
+    SETTLING_MS,
     Decision,
     Situation,
     bundled,
@@ -482,7 +483,17 @@ def test_what_runs_may_end_on_what_it_has_reserved_but_nothing_else_is_begun() -
 def test_a_call_that_nobody_settled_counts_at_its_maximum() -> None:
     document = settled(given(policy=Policy(budget=0.5), outline=(A, replace(B, depends_on=("a",)))))
     document = then(document, started(document, "a", cost_max=0.5), written(document, "a"))
-    assert isinstance(decide(document, WATCHED).facts[0], DocumentPaused)
+    assert decide(document, WATCHED) == Decision(wake_at_ms=NOW + SETTLING_MS)
+    later = replace(WATCHED, now_ms=NOW + SETTLING_MS)
+    assert isinstance(decide(document, later).facts[0], DocumentPaused)
+
+
+def test_a_bill_that_is_on_its_way_is_waited_for_before_the_budget_counts_as_spent() -> None:
+    document = settled(given(policy=Policy(budget=1.0), outline=(A, B)))
+    first = started(document, "a", cost_max=0.6)
+    document = then(document, first, deferred(document, "b", 0.6), written(document, "a"))
+    assert decide(document, WATCHED).facts == ()
+    assert queued(decide(then(document, bill(first, 0.1)), WATCHED)) == ["b"]
 
 
 def test_a_budget_of_nothing_allows_what_costs_nothing() -> None:
