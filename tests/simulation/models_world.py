@@ -61,7 +61,9 @@ class Clock:
 class Model:
     """A provider's model: an account's limits, a pace, and whether it lives. Keeps a record of every call."""
 
-    def __init__(self, seed: int, dials: Dials | None = None, first_ms: float = 350, p99: float = 4) -> None:
+    def __init__(
+        self, seed: int, dials: Dials | None = None, first_ms: float = 350, p99: float = 4, talk_ms: float = 2_500
+    ) -> None:
         self.dials = dials or Dials()
         self.fault: Fault = "none"
         self.account = Account()
@@ -72,6 +74,7 @@ class Model:
         """Share of calls whose first token comes twelve times later."""
         self._random = Random(f"{seed}/model")  # noqa: S311 -- to be repeated
         self._first_ms = first_ms
+        self._talk_ms = talk_ms
         self._sigma = math.log(p99) / Z_99 if p99 > 1 else 0.0
 
     def call(self, at_ms: int) -> tuple[End, float, float]:
@@ -89,7 +92,7 @@ class Model:
         first_ms = self._random.lognormvariate(math.log(self._first_ms), self._sigma)
         if self._random.random() < self.lags:
             first_ms *= 12
-        return End("finished"), first_ms, first_ms + self._random.lognormvariate(math.log(2_500), 0.3)
+        return End("finished"), first_ms, first_ms + self._random.lognormvariate(math.log(self._talk_ms), 0.3)
 
 
 class Job:

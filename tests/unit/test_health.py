@@ -34,7 +34,7 @@ from services.shared.health.gate import (
 )
 from services.shared.health.latency import Latency
 from services.shared.health.limit import first, grown, places, refused, slowed
-from services.shared.health.model import End
+from services.shared.health.model import End, hedge_after_ms
 from services.shared.health.policy import Policy
 
 POLICY = Policy()
@@ -138,23 +138,30 @@ moves = st.tuples(st.sampled_from([grown, refused, slowed]), st.integers(0, 1_00
 
 @given(st.lists(moves, max_size=300), st.integers(1, 5), st.integers(5, 300))
 def test_the_limit_stays_within_its_bounds(happened: list[tuple[object, int, int]], least: int, most: int) -> None:
-    policy = replace(POLICY, limit_min=least, limit_max=most, plateau_ms=1_000)
+    policy = replace(POLICY, limit_min=least / 5, limit_max=most, plateau_ms=1_000)
     limit, at_ms = first(policy), 0
     for move, passed_ms, number in happened:
         at_ms += passed_ms
         if move is grown:
             limit = grown(policy, limit, at_ms, number)
         elif move is refused:
-            limit = refused(policy, limit, at_ms, at_ms - number)
+            limit = refused(policy, limit, at_ms, at_ms - number, number)
         else:
             limit = slowed(policy, limit, at_ms, at_ms - number)
-        assert least <= places(limit) <= most
+        assert least / 5 <= limit.now <= most
+        assert 1 <= places(limit) <= most
 
 
 def test_refusals_of_one_round_count_once() -> None:
-    once = refused(POLICY, first(POLICY), 1_000, 500)
-    assert refused(POLICY, once, 1_001, 500) == once
-    assert refused(POLICY, once, 1_500, 1_000).now < once.now
+    once = refused(POLICY, first(POLICY), 1_000, 500, 30)
+    assert refused(POLICY, once, 1_001, 500, 30) == once
+    assert refused(POLICY, once, 1_500, 1_000, 30).now < once.now
+
+
+def test_a_limit_that_is_far_too_high_comes_down_to_what_is_in_flight_and_at_most_by_half() -> None:
+    assert refused(POLICY, first(POLICY), 1_000, 500, 20).now == 20
+    assert refused(POLICY, first(POLICY), 1_000, 500, 2).now == 16
+    assert refused(POLICY, first(POLICY), 1_000, 500, 32).now == pytest.approx(28.8)
 
 
 def test_a_limit_that_is_not_in_use_does_not_grow() -> None:
@@ -338,6 +345,16 @@ def test_a_call_from_before_its_model_went_out_of_order_is_not_waited_for_either
         told.ask(ticket).leave(ticket, manner="failed")
     told.on(HedgeAsked(at_ms=told.at_ms + 1_000, of=300, ticket=301, chain=CHAIN))
     assert GiveUp(300) in told.decisions
+
+
+def test_a_probe_of_a_model_whose_pace_nobody_knows_has_some_time() -> None:
+    told = opened().ask(10)
+    told.on(Ticked(at_ms=told.at_ms + POLICY.open_ms))
+    assert hedge_after_ms(POLICY, told.gate.models[A], told.at_ms) == POLICY.probe_ms
+    told.on(HedgeAsked(at_ms=told.at_ms + POLICY.probe_ms, of=10, ticket=99, chain=CHAIN))
+    assert GiveUp(10) in told.decisions
+    gave_up_ms = told.at_ms
+    assert told.leave(10, manner="failed").ask(11).wake() == gave_up_ms + 2 * POLICY.open_ms
 
 
 def test_a_release_elsewhere_closes_it_here() -> None:

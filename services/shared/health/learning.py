@@ -172,13 +172,14 @@ def _refused(
 
 
 def _too_many(policy: Policy, health: Health, at_ms: int, flight: Flight) -> Health:
-    return replace(health, limit=limit.refused(policy, health.limit, at_ms, flight.began_ms))
+    in_flight = len(health.flying)
+    return replace(health, limit=limit.refused(policy, health.limit, at_ms, flight.began_ms, in_flight))
 
 
 def _spacing_ms(policy: Policy, health: Health, at_ms: int) -> int:
     pressed = health.refused_at_ms is not None and at_ms - health.refused_at_ms < policy.pressed_ms
     duration_ms = health.duration_ms or policy.duration_ms
-    return int(duration_ms / (limit.places(health.limit) * policy.pace_gain)) if pressed else 0
+    return int(duration_ms / (health.limit.now * policy.pace_gain)) if pressed else 0
 
 
 def _average(before_ms: float, now_ms: int) -> float:

@@ -26,33 +26,38 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
 def first(policy: Policy) -> Limit:
     """Before anything is known."""
-    return Limit(now=float(min(max(policy.limit_first, policy.limit_min), policy.limit_max)))
+    return Limit(now=float(min(max(policy.limit_first, 1), policy.limit_max)))
 
 
 def places(limit: Limit) -> int:
     """Calls at a time."""
-    return int(limit.now + 1e-9)
+    return max(int(limit.now + 1e-9), 1)
 
 
 def grown(policy: Policy, limit: Limit, at_ms: int, in_flight: int) -> Limit:
     """A call went well, while `in_flight` calls were open, itself included."""
     if in_flight * 2 < places(limit):
         return limit  # It was not the limit that kept us from asking more: nothing is learned about it.
-    more = 1.0 / limit.now
+    # One more a round; below three at a time that would be a leap.
+    more = min(1.0 / limit.now, limit.now * policy.increase_max)
     if limit.ceiling is not None:
         near = limit.now + more > limit.ceiling * policy.plateau_share
         if near and at_ms - limit.decreased_at_ms < policy.plateau_ms:
             return limit
         if limit.now < limit.ceiling / 2:
-            more = 1.0
+            more = min(1.0, limit.now)
     return replace(limit, now=min(limit.now + more, float(policy.limit_max)))
 
 
-def refused(policy: Policy, limit: Limit, at_ms: int, began_ms: int) -> Limit:
-    """A call was refused for want of room. Those of one round count once."""
+def refused(policy: Policy, limit: Limit, at_ms: int, began_ms: int, in_flight: int) -> Limit:
+    """A call was refused for want of room, while `in_flight` others were not. Those of one round count once.
+
+    What is in flight is a measure of what there is room for (Little's law); it takes away more where the limit is far too high.
+    """
     if began_ms < limit.decreased_at_ms:
         return limit
-    now = max(limit.now * policy.decrease, float(policy.limit_min))
+    now = min(max(float(in_flight), limit.now * policy.decrease_max), limit.now * policy.decrease)
+    now = max(now, policy.limit_min)
     return Limit(now=now, ceiling=limit.now, decreased_at_ms=at_ms)
 
 
@@ -60,11 +65,11 @@ def slowed(policy: Policy, limit: Limit, at_ms: int, began_ms: int) -> Limit:
     """First tokens come much later than is normal for this model."""
     if began_ms < limit.decreased_at_ms or limit.now <= policy.slow_limit_min:
         return limit
-    now = max(limit.now * policy.decrease, float(policy.slow_limit_min), float(policy.limit_min))
+    now = max(limit.now * policy.decrease, float(policy.slow_limit_min))
     return Limit(now=min(now, limit.now), ceiling=limit.now, decreased_at_ms=at_ms)
 
 
 def restarted(policy: Policy, limit: Limit) -> Limit:
     """The model was out of order and is back: from low, and fast up to where it was."""
-    low = max(min(limit.now, float(policy.limit_after_open)), float(policy.limit_min))
+    low = min(limit.now, float(policy.limit_after_open))
     return replace(limit, now=low, ceiling=max(limit.now, limit.ceiling or 0.0))

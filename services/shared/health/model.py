@@ -159,7 +159,9 @@ def unblocks_ms(policy: Policy, health: Health) -> int:
 def hedge_after_ms(policy: Policy, health: Health, at_ms: int) -> int | None:
     """How long a call may be silent before it is overdue; None: nobody can say, or it would not pay."""
     late_ms = latency.quantile(policy, health.latency, at_ms, 0.95)
-    return None if late_ms is None else max(late_ms, policy.hedge_ms_min)
+    if late_ms is None:
+        return policy.probe_ms if isinstance(health.breaker, Open) else None
+    return max(late_ms, policy.hedge_ms_min)
 
 
 def in_trouble(policy: Policy, health: Health) -> bool:

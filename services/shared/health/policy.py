@@ -19,6 +19,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     open_ms: int = 1_000
     """The first time; each time that a probe fails it doubles."""
     open_ms_max: int = 30_000
+    probe_ms: int = 10_000
+    """A probe that is silent for longer has failed, where nothing is known of the model's own pace."""
     probes_to_close: int = 2
     """One at a time; one has succeeded when it speaks."""
 
@@ -32,11 +34,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     # How many at a time.
     limit_first: int = 32
-    limit_min: int = 1
+    limit_min: float = 0.1
+    """Below one at a time there is one, and spacing does the rest."""
     limit_max: int = 200
     limit_after_open: int = 4
     """A model that has just come back is not met by everybody at once."""
+    increase_max: float = 0.1
     decrease: float = 0.9
+    decrease_max: float = 0.5
+    """However little is in flight, no more than this is taken away at once."""
     plateau_ms: int = 45_000
     """So long it stays below where it was last refused, before it looks again (as CUBIC does, RFC 9438)."""
     plateau_share: float = 0.95
