@@ -64,13 +64,28 @@ function walked(a: readonly string[], b: readonly string[], trace: readonly Read
   return back.reverse();
 }
 
-/** Neighbours of one kind as one piece. */
+/** What was taken out as one piece, what was put in as another: white space between two changed words is no sameness to a reader. */
 function joined(pieces: readonly Piece[]): Piece[] {
   const all: Piece[] = [];
-  for (const piece of pieces) {
-    const last = all.at(-1);
-    if (last?.type === piece.type) last.text += piece.text;
-    else if (piece.text !== '') all.push({ ...piece });
+  let [out, put] = ['', ''];
+  const flush = (): void => {
+    if (out !== '') all.push({ type: 'out', text: out });
+    if (put !== '') all.push({ type: 'in', text: put });
+    out = put = '';
+  };
+  for (const { type, text } of pieces) {
+    if (type === 'out') out += text;
+    else if (type === 'in') put += text;
+    else if (out + put !== '' && text.trim() === '') {
+      out += text;
+      put += text;
+    } else {
+      flush();
+      const last = all.at(-1);
+      if (last?.type === 'same') last.text += text;
+      else all.push({ type: 'same', text });
+    }
   }
+  flush();
   return all;
 }
