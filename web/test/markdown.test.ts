@@ -52,6 +52,12 @@ describe('a growing text', () => {
 });
 
 describe('hostile Markdown', () => {
+  it('nesting that components could not follow is plain text', () => {
+    const deep = `${'>'.repeat(400)} deep`;
+    expect(lexed(deep).blocks).toMatchObject([{ type: 'paragraph', text: deep }]);
+    expect(lexed(`${'>'.repeat(9)} deep`).blocks).toMatchObject([{ type: 'blockquote' }]);
+  });
+
   it('thousands of nested quotes are plain text, not a crash', () => {
     expect(lexed('>'.repeat(30_000) + 'x').blocks.length).toBeGreaterThan(0);
   });

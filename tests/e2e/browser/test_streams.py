@@ -67,7 +67,7 @@ def test_sections_fill_in_beside_each_other(visitor: Visitor, client: httpx2.Cli
     expect(section(page, "Part 2")).to_have_attribute("aria-busy", "true")
     expect(section(page, "Part 2").get_by_role("paragraph")).to_have_count(0)
     waits = words("waitingFor", ["Part 1", "Part 2", "Part 3"])
-    expect(section(page, "Summary").get_by_text(waits)).to_be_visible()
+    expect(section(page, "Summary").get_by_title(waits)).to_be_visible()
     model.ends("part-3")
     expect(section(page, "Part 3")).to_have_attribute("aria-busy", "false")
     expect(section(page, "Part 1")).to_have_attribute("aria-busy", "true")

@@ -35,14 +35,25 @@ function withSigns(text: string, markers: readonly Marker[], from = 0): string {
   return signed + text.slice(at);
 }
 
+/** As deep as anybody nests; components within components exhaust the stack long before the lexer does. */
+const DEPTH_MAX = 24;
+
+const asItIs = (text: string): Token => ({ type: 'paragraph', raw: text, text, tokens: [{ type: 'text', raw: text, text }] });
+
 function blocksOf(text: string): Token[] {
   try {
-    return new Lexer({ gfm: true }).lex(text);
+    return new Lexer({ gfm: true }).lex(text).map((block) => (isDeeper(block, DEPTH_MAX) ? asItIs(block.raw) : block));
   } catch (error) {
     // Thousands of nested quotes exhaust the stack: such a text is shown as it is.
     if (!(error instanceof RangeError)) throw error;
-    return [{ type: 'paragraph', raw: text, text, tokens: [{ type: 'text', raw: text, text }] }];
+    return [asItIs(text)];
   }
+}
+
+/** Whether tokens stand within tokens more than so many times. */
+function isDeeper(token: Token, levels: number): boolean {
+  const { tokens = [], items = [] } = token as { tokens?: Token[]; items?: Token[] };
+  return levels === 0 || [...tokens, ...items].some((inner) => isDeeper(inner, levels - 1));
 }
 
 /** A whole text. */

@@ -1,0 +1,69 @@
+"""axe-core finds nothing, on any screen, in either theme, wide or narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.dictated import DictatedModel
+from tests.e2e.browser.gallery import SCREENS, Gallery, show
+from tests.e2e.browser.visitor import Visitor
+from tests.system import System
+from tests.wording import WEB
+
+AXE = (WEB / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WIDE, NARROW = {"width": 1_400, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def gallery(system: System, model: DictatedModel) -> Iterator[Gallery]:
+    """All states, for all tests here."""
+    with (
+        httpx2.Client(base_url=system.gateway, trust_env=False, timeout=30) as client,
+        httpx2.Client(base_url=system.simulator, trust_env=False, timeout=30) as simulator,
+    ):
+        yield Gallery(client, simulator, model)
+
+
+@pytest.fixture
+def still(browser: Browser, system: System) -> Iterator[Visitor]:
+    """A reader who wants nothing to move: a colour on its way to another has no contrast to speak of."""
+    visitor = Visitor(browser, system.gateway, viewport=WIDE, reduced_motion="reduce")
+    visitor.forgive("status of 404")  # A document that is not there is looked for, once.
+    yield visitor
+    visitor.close()
+    visitor.check()
+
+
+def found(page: Page) -> list[str]:
+    """What axe-core has against this page."""
+    page.evaluate(AXE)
+    violations: list[dict[str, Any]] = page.evaluate("() => axe.run().then((found) => found.violations)")
+    return [
+        f"{violation['id']}: {node['html'][:160]} ({node['failureSummary']})"
+        for violation in violations
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_axe_finds_nothing_on(name: str, still: Visitor, gallery: Gallery) -> None:
+    page = still.context.new_page()
+    for size in (WIDE, NARROW):
+        page.set_viewport_size({"width": size["width"], "height": size["height"]})
+        show(page, still.home, gallery, name)
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            wrong = found(page)
+            assert not wrong, f"{chr(10).join(wrong)}\n{name}, {theme}, {size['width']} wide"
+
+
+def test_axe_finds_what_is_wrong(still: Visitor) -> None:
+    page = still.open()
+    page.evaluate("() => { document.querySelector('main').append(new Image()); document.title = ''; }")
+    assert {line.split(":")[0] for line in found(page)} >= {"image-alt", "document-title"}
