@@ -182,7 +182,7 @@ def app() -> Starlette:
         return StreamingResponse(_stream(documents[request.path_params["id"]]), media_type="text/event-stream")
 
     async def page(_request: Request) -> Response:
-        return page_files.index()
+        return page_files.page()
 
     async def file(request: Request) -> Response:
         return FileResponse(page_files.PAGE / request.path_params["file"])

@@ -180,10 +180,10 @@ class System:
             stored = read(bus.client, subjects.FACTS, subjects.facts_stored(document))
             return [decode_fact(one.data) async for one in stored]
 
-    async def passages(self, document: str, source: str) -> Passages:
-        """A source as it was read."""
+    async def passages(self, document: str, source: str, digest: str) -> Passages:
+        """A source as it was read; `digest` is its bytes'."""
         async with self.bus() as bus:
-            found = await (await SourceStore.open(bus)).get_passages(document, source)
+            found = await (await SourceStore.open(bus)).get_passages(document, source, digest)
             assert found is not None, source
             return found
 

@@ -100,23 +100,8 @@ NOTHING = Decision()
 def decide(document: Document, situation: Situation) -> Decision:
     """What is missing from a document's log, and from the queue. Facts first: jobs follow from the log that has them."""
     run, now_ms = document.run, situation.now_ms
-    match run:
-        case Paused(reason="last_viewer_left", at_ms=at_ms) if situation.viewers and situation.watched_at_ms > at_ms:
-            # A lease from before the pause is one that this replica has not heard the end of.
-            return Decision(facts=(DocumentResumed(at_ms=now_ms, because="viewer_returned"),))
-        case Done() | Abandoned() if _is_reopened(document):
-            return Decision(facts=(DocumentResumed(at_ms=now_ms, because="edited"),))
-        case Paused() | Done() | Abandoned():
-            # What costs no call goes on: sources are read, and what is not up to date is marked.
-            found = standings(document)
-            return Decision(
-                facts=_staleness(document, found, now_ms), jobs=_reading(document, "interactive", now_ms + READ_MS)
-            )
-        case Deleted():
-            # A fact that came too late goes with a further purge.
-            return Decision(facts=(DocumentDeleted(at_ms=now_ms),) if document.sequence > run.sequence else ())
-        case Running():
-            pass
+    if not isinstance(run, Running):
+        return _at_rest(document, situation)
     work = _work(document, run, situation)
     if any(isinstance(fact, DocumentCompleted | DocumentFailed) for fact in work.facts):
         return work  # Over is over, whoever has left, and whatever it cost.
@@ -137,6 +122,26 @@ def decide(document: Document, situation: Situation) -> Decision:
         jobs=work.jobs,
         wake_at_ms=min(filter(None, (watching.wake_at_ms, run.deadline_ms))),
     )
+
+
+def _at_rest(document: Document, situation: Situation) -> Decision:
+    """Nothing is written; who comes back or edits may begin it again."""
+    now_ms = situation.now_ms
+    match document.run:
+        case Paused(reason="last_viewer_left", at_ms=at_ms) if situation.viewers and situation.watched_at_ms > at_ms:
+            # A lease from before the pause is one that this replica has not heard the end of.
+            return Decision(facts=(DocumentResumed(at_ms=now_ms, because="viewer_returned"),))
+        case Done() | Abandoned() if _is_reopened(document):
+            return Decision(facts=(DocumentResumed(at_ms=now_ms, because="edited"),))
+        case Deleted(sequence=sequence):
+            # A fact that came too late goes with a further purge.
+            return Decision(facts=(DocumentDeleted(at_ms=now_ms),)) if document.sequence > sequence else NOTHING
+        case _:
+            # What costs no call goes on: sources are read, and what is not up to date is marked.
+            found = standings(document)
+            return Decision(
+                facts=_staleness(document, found, now_ms), jobs=_reading(document, "interactive", now_ms + READ_MS)
+            )
 
 
 def obey(document: Document, command: AnyCommand, now_ms: int) -> tuple[AnyFact, ...]:

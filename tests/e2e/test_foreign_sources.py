@@ -55,7 +55,9 @@ async def test_every_citation_of_three_long_foreign_sources_is_found(
     assert all(len(source.data) >= BYTES_MIN for source in sources)
     document = await _written(client, sources)
     assert isinstance(document.run, Done)
-    read = {id_: await system.passages(document.id, id_) for id_ in document.sources}
+    read = {
+        id_: await system.passages(document.id, id_, source.given.digest) for id_, source in document.sources.items()
+    }
     assert all(len(passages.text) >= BYTES_MIN for passages in read.values())
     for passages, source in zip(read.values(), sources, strict=True):
         _assert_spans_are_exact(passages, source)
