@@ -51,9 +51,9 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
-def page(name: str = "index.html") -> Response:
-    """The page, whatever its path: it reads the path itself. `control.html` is the control room's."""
-    file = PAGE / name
+def page(name: str = "index") -> Response:
+    """The page, whatever its path: it reads the path itself. `control` is the control room's."""
+    file = PAGE / f"{name}.html"
     if not file.exists():
         return PlainTextResponse("The page is not built: make setup\n", 503)
     return FileResponse(file, headers={"Cache-Control": "no-cache"})

@@ -268,7 +268,7 @@ class Face:
 
     async def control_room(self, _request: Request) -> Response:
         """The control room's page."""
-        return page_files.page("control.html")
+        return page_files.page("control")
 
     async def file(self, request: Request) -> Response:
         """One of its files; their names carry their content's hash."""

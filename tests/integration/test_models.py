@@ -181,7 +181,7 @@ async def test_a_call_that_is_late_to_speak_gets_a_second_one_and_the_first_to_s
 ) -> None:
     cells = sections(PRACTICE + 12)
     await desk.create(*cells)
-    with service("writer", nats_server, model, {**ALONE, "SCRIPTORIUM_LIMITS__FIRST_TOKEN_MS": "1500"}):
+    with service("writer", nats_server, model, {**ALONE, "SCRIPTORIUM_LIMITS__FIRST_TOKEN_MS": "10000"}):
         await practise(desk, cells[:PRACTICE])
         # Half of the calls hang, and which ones is a function of the prompt: one by one, until one was rescued.
         await far.turn("scribe", stall_pings=0.5, strike_at=0)

@@ -7,8 +7,9 @@ import contextlib
 from types import TracebackType
 from typing import Final, Self
 
-import httpx2
+import aiohttp
 import msgspec
+from aiohttp.http_exceptions import ContentEncodingError
 
 from services.shared.clock import monotonic_ms, now_ms
 from services.shared.models.errors import trouble, trouble_of_response
@@ -21,8 +22,8 @@ PENDING_CHARACTERS_MAX = 256 * 1024
 """Text that a consumer may leave lying; beyond that the network waits for it."""
 FORMALITIES_MS_MAX = 1_000
 """From the model's own end to the provider's (usage, `[DONE]`, last chunk). After it, the connection is given up."""
-KEPT_CONNECTIONS_MAX = 64
 KEPT_MS_MAX = 30_000
+USER_AGENT = "scriptorium"
 LIST_MS_MAX = 5_000
 OK: Final = 200
 
@@ -42,14 +43,14 @@ class ModelClient:
     def __init__(self, provider: Provider, *, connect_ms: int = 5_000) -> None:
         self.provider = provider
         # Reading has watchdogs of its own, which know content from noise.
-        timeout = httpx2.Timeout(None, connect=connect_ms / 1_000)
-        kept = httpx2.Limits(
-            max_connections=None,
-            max_keepalive_connections=KEPT_CONNECTIONS_MAX,
-            keepalive_expiry=KEPT_MS_MAX / 1_000,
-        )
-        self._http = httpx2.AsyncClient(
-            timeout=timeout, limits=kept, trust_env=False, follow_redirects=False, http1=True, http2=False
+        timeout = aiohttp.ClientTimeout(total=None, connect=connect_ms / 1_000)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_MS_MAX / 1_000)
+        self._http = aiohttp.ClientSession(
+            connector=connector,
+            timeout=timeout,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": USER_AGENT},
         )
 
     async def __aenter__(self) -> Self:
@@ -60,7 +61,7 @@ class ModelClient:
 
     async def aclose(self) -> None:
         """Close the kept connections. Calls have their own end."""
-        await self._http.aclose()
+        await self._http.close()
 
     def stream(self, request: ChatRequest, limits: CallLimits | None = None) -> Call:
         """A call that begins with `async with`; its events come by `async for`. Never raises for what providers do."""
@@ -70,13 +71,15 @@ class ModelClient:
         """The names the provider knows, or why it does not say."""
         try:
             async with asyncio.timeout(LIST_MS_MAX / 1_000):
-                response = await self._http.get(models_url(self.provider), headers=headers(self.provider))
-        except (TimeoutError, httpx2.TransportError):
+                asked = self._http.get(models_url(self.provider), headers=headers(self.provider), allow_redirects=False)
+                async with asked as response:
+                    said = await response.read()
+        except (TimeoutError, aiohttp.ClientError):
             return trouble("connection")
-        if response.status_code != OK:
-            return trouble_of_response(response.status_code, response.headers, response.content, now_ms())
+        if response.status != OK:
+            return trouble_of_response(response.status, _lower(response), said, now_ms())
         try:
-            return tuple(model.id for model in msgspec.json.decode(response.content, type=_Models).data)
+            return tuple(model.id for model in msgspec.json.decode(said, type=_Models).data)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return trouble("garbled")
 
@@ -98,7 +101,9 @@ class Call:
     Iterating ends after one `Finished` or `Trouble`; it ends without either only if the caller closed the call.
     """
 
-    def __init__(self, http: httpx2.AsyncClient, provider: Provider, request: ChatRequest, limits: CallLimits) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, provider: Provider, request: ChatRequest, limits: CallLimits
+    ) -> None:
         self.close_reason: str | None = None
         """Why the connection was closed from this side, set before it is; None: it was not."""
         self.closed_at_ms: int | None = None
@@ -175,29 +180,31 @@ class Call:
     # -- The network's side --------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        begun = False
+        response: aiohttp.ClientResponse | None = None
         try:
-            async with self._http.stream(
-                "POST",
+            response = await self._http.post(
                 chat_url(self._provider),
-                content=body(self._provider, self._request),
+                data=body(self._provider, self._request),
                 headers=headers(self._provider, self._request.ids, self._limits.deadline_ms),
-            ) as response:
-                begun = True
-                if response.status_code != OK or "application/json" in response.headers.get("content-type", ""):
-                    await self._read_refusal(response)
-                else:
-                    await self._read_stream(response)
-        except httpx2.DecodingError:
-            self._say((trouble("garbled"),))
-        except httpx2.TransportError:
-            self._say(self._decoder.end() if begun else (trouble("connection"),))
+                allow_redirects=False,
+            )
+            if response.status != OK or response.content_type == "application/json":
+                await self._read_refusal(response)
+            else:
+                await self._read_stream(response)
+        except aiohttp.ClientPayloadError as error:
+            encoded = isinstance(error.__cause__, ContentEncodingError)
+            self._say((trouble("garbled"),) if encoded else self._decoder.end())
+        except aiohttp.ClientError:
+            self._say(self._decoder.end() if response is not None else (trouble("connection"),))
+        finally:
+            if response is not None:
+                # One that was read to its end has given its connection back already; any other is closed here, at once.
+                response.close()
 
-    async def _read_stream(self, response: httpx2.Response) -> None:
+    async def _read_stream(self, response: aiohttp.ClientResponse) -> None:
         decoder = self._decoder
-        # `identity` was asked for, and taking the bytes as they are costs a layer less; but some proxies compress all the same.
-        compressed = response.headers.get("content-encoding", "identity") != "identity"
-        async for data in response.aiter_bytes() if compressed else response.aiter_raw():
+        async for data in response.content.iter_any():
             self._say(decoder.feed(data))
             self.usage = decoder.usage
             if self._ended and self._ending_ms is None:
@@ -208,18 +215,18 @@ class Call:
         # The last chunk has been read: this connection can serve another call.
         self._say(decoder.end())
 
-    async def _read_refusal(self, response: httpx2.Response) -> None:
+    async def _read_refusal(self, response: aiohttp.ClientResponse) -> None:
         said = bytearray()
         # The status says enough, should the body break off.
-        with contextlib.suppress(httpx2.TransportError):
-            async for data in response.aiter_bytes():
+        with contextlib.suppress(aiohttp.ClientError):
+            async for data in response.content.iter_any():
                 said += data
                 if len(said) > ERROR_BODY_BYTES_MAX:
                     break
-        if response.status_code == OK and b'"error"' not in said:
+        if response.status == OK and b'"error"' not in said:
             self._say((trouble("garbled"),))
             return
-        self._say((trouble_of_response(response.status_code, response.headers, bytes(said), now_ms()),))
+        self._say((trouble_of_response(response.status, _lower(response), bytes(said), now_ms()),))
 
     async def _let_the_consumer_catch_up(self) -> None:
         while self._pending_characters > PENDING_CHARACTERS_MAX:
@@ -325,3 +332,7 @@ class Call:
         reader = self._reader
         if reader is not None and reader.done() and not reader.cancelled() and (error := reader.exception()):
             raise error
+
+
+def _lower(response: aiohttp.ClientResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
