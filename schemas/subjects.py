@@ -114,9 +114,25 @@ def kv(bucket: str, key: str = ">") -> str:
     return f"$KV.{bucket}.{key}"
 
 
+def snapshot_info(document: str, kind: str = "*") -> str:
+    """Where it is said which snapshot of a document there is: its `newest`, or the `base` of a log that was compacted."""
+    return f"$O.{SNAPSHOTS}.M.{document}.{kind}"
+
+
+def snapshot_parts(document: str, kind: str = "*", sequence: int | str = "*", name: str = "*") -> str:
+    """Where the parts of one snapshot are, each named anew."""
+    return f"$O.{SNAPSHOTS}.C.{document}.{kind}.{sequence}.{name}"
+
+
+def snapshot_based(subject: str) -> str:
+    """The document that an info is about."""
+    return subject.split(".")[3]
+
+
 def of_document(document: str) -> dict[str, str]:
-    """Every stream that keeps something of a document, and under which subjects, but for its log, its sources and its snapshot."""
+    """Every stream that keeps something of a document, and under which subjects, but for its log and its sources."""
     return {
+        f"OBJ_{SNAPSHOTS}": f"$O.{SNAPSHOTS}.*.{document}.>",
         INK: ink(document),
         JOBS: job("*", "*", document, ">"),
         DEAD: dead_job("*", document, ">"),
@@ -270,14 +286,15 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
         f"{_JS}.CONSUMER.INFO.{JOBS}.*",
         *_stream_read(FACTS, INK),
         *_bucket_read(VIEWERS, ACCESS, IDEMPOTENCY, DOCUMENTS, TEMPLATES, WATCHES),
-        *_objects_read(SNAPSHOTS),
+        *_stream_read(f"OBJ_{SNAPSHOTS}"),
         *_objects_write(),
     ),
     "conductor": (
         "doc.*",
         "job.>",
         kv(DOCUMENTS),
-        *_objects_write(SNAPSHOTS),
+        f"$O.{SNAPSHOTS}.>",
+        *_stream_read(f"OBJ_{SNAPSHOTS}"),
         *_objects_read(SOURCES),
         f"{_JS}.>",
         *_consume(FACTS, COMMANDS),
@@ -288,11 +305,18 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
         "dead.>",
         "metrics.planner",
         MODEL_HOLDS,
-        *_stream_read(FACTS),
+        *_stream_read(FACTS, f"OBJ_{SNAPSHOTS}"),
         *_consume(JOBS),
         *_objects_read(),
     ),
-    "ingester": ("doc.*", "dead.>", "metrics.ingester", *_stream_read(FACTS), *_consume(JOBS), *_objects_write()),
+    "ingester": (
+        "doc.*",
+        "dead.>",
+        "metrics.ingester",
+        *_stream_read(FACTS, f"OBJ_{SNAPSHOTS}"),
+        *_consume(JOBS),
+        *_objects_write(),
+    ),
     "writer": (
         "doc.*",
         "ink.*",
@@ -300,7 +324,7 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
         "metrics.writer",
         MODEL_HOLDS,
         kv(CACHE),
-        *_stream_read(FACTS, INK),
+        *_stream_read(FACTS, INK, f"OBJ_{SNAPSHOTS}"),
         *_bucket_read(CACHE),
         *_consume(JOBS),
         *_objects_read(),
@@ -308,7 +332,7 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
     "watcher": (
         "doc.*",
         "metrics.watcher",
-        *_stream_read(FACTS),
+        *_stream_read(FACTS, f"OBJ_{SNAPSHOTS}"),
         *_bucket_read(WATCHES),
         *_objects_write(),
     ),

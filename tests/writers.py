@@ -31,7 +31,8 @@ from schemas.passages import Passage, Passages
 from schemas.values import Lane, Policy, Section, SourceGiven
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
-from services.shared.log import append, read, read_document
+from services.shared.log import append, read
+from services.shared.opening import read_document
 from services.shared.sources import SourceStore
 from services.shared.tail import DocumentTail
 

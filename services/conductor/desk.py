@@ -17,18 +17,14 @@ from schemas.events import PLAN_CELL, AnyFact, DocumentCreated, decode_fact
 from schemas.fold import created, fold
 from schemas.jobs import AnyJob, IngestSource, PlanOutline, WriteCell
 from schemas.library import Card
+from schemas.snapshots import FACTS_RUNNING_MIN, is_due
 from services.conductor.core import Decision, Situation, bundled, decide, obey, suspects
 from services.conductor.shelf import Shelf
 from services.conductor.viewers import Viewers
 from services.shared.bus import Bus
 from services.shared.clock import monotonic_ms, now_ms, thought_ms
-from services.shared.log import (
-    APPEND_TRY_S,
-    BusUnavailableError,
-    ConflictError,
-    append,
-    read,
-)
+from services.shared.log import APPEND_TRY_S, BusUnavailableError, ConflictError, append
+from services.shared.opening import Begun, folded_in, log_of
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +37,8 @@ INK_KEPT_S = 10.0
 """After a document came to rest, for viewers that are just coming back."""
 PUBLISH_PATIENCE_MS = 30_000
 """Whoever was away for longer decides again: by then the queue may have forgotten that it has the job."""
+KEEP_AGAIN_MS = 10_000
+"""A snapshot is made at most so often, and tried again after this."""
 CARD_MS = 2_000
 """A document that runs is shown in the library as it was at most so long ago."""
 RETRY_S = 0.2
@@ -65,8 +63,11 @@ class Entry:
         self.card: Card | None = None
         self.card_lock = asyncio.Lock()
         self.card_due_ms = 0.0
+        self.unkept = 0
+        """Facts that are not in the newest snapshot."""
+        self.keep_due_ms = 0.0
         self.thrown_away = 0
-        """The sequence of the fact by which it was deleted, once nothing else is left."""
+        """The sequence of the fact by which it was deleted, once everything else is on its way out."""
         self.ran = False
         self.ink_timer: asyncio.TimerHandle | None = None
 
@@ -107,6 +108,7 @@ class Desk:
         entry = self._entry(id_)
         if entry.document is None and isinstance(fact := decode_fact(data), DocumentCreated):
             entry.document = created(id_, fact, sequence)  # The first of its log: nothing to read before it.
+            entry.unkept = 1
         if sequence <= entry.settled:
             return  # Its own fact, or one that came with an earlier one.
         if monotonic_ms() < entry.thought_until_ms and entry.document is not None:
@@ -149,27 +151,40 @@ class Desk:
             if not decision.facts:
                 entry.settled = entry.document.sequence
                 self._rest(id_, entry, decision.wake_at_ms)
-                await self._shelve(id_, entry, entry.document)
+                self._shelve(id_, entry, entry.document)
                 return
             await self._append(id_, entry, decision.facts)
             on_queue = None
         log.error("%s does not settle", id_)
         self._wake(id_, entry, RETRY_S * 1_000)
 
-    async def _shelve(self, id_: str, entry: Entry, document: Document) -> None:
+    def _shelve(self, id_: str, entry: Entry, document: Document) -> None:
         """Keep the library's card, of one that runs now and then; throw away what was deleted."""
         if isinstance(document.run, Deleted):
             if document.run.sequence > entry.thrown_away:
-                async with entry.card_lock:  # No card is written behind its back.
-                    await self._shelf.throw_away(id_, document.run.sequence)
                 entry.thrown_away = document.run.sequence
+                self._begin(self._throw_away(id_, entry, document.run.sequence))  # A long log takes its time.
             return
+        if is_due(document, entry.unkept) and monotonic_ms() >= entry.keep_due_ms:
+            entry.keep_due_ms = monotonic_ms() + KEEP_AGAIN_MS
+            self._begin(self._keep(entry, document, entry.unkept))
         early_ms = entry.card_due_ms - monotonic_ms()
         if early_ms > 0 and not entry.at_rest:
             self._wake(id_, entry, early_ms)
             return
         entry.card_due_ms = monotonic_ms() + CARD_MS
         self._begin(self._put_card(entry, document))  # Nobody waits for it: a document's first token is not held up.
+
+    async def _throw_away(self, id_: str, entry: Entry, sequence: int) -> None:
+        while True:
+            try:
+                async with entry.card_lock:  # No card is written behind its back.
+                    await self._shelf.throw_away(id_, sequence)
+            except (NatsError, TimeoutError, BusUnavailableError) as error:
+                log.warning("%s is thrown away later: %s", id_, error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
 
     async def _put_card(self, entry: Entry, document: Document) -> None:
         async with entry.card_lock:
@@ -180,6 +195,17 @@ class Desk:
             except (NatsError, TimeoutError, BusUnavailableError) as error:
                 log.warning("card of %s later: %s", document.id, error)
                 entry.card = None
+
+    async def _keep(self, entry: Entry, document: Document, unkept: int) -> None:
+        async with entry.card_lock:  # Of a document that is thrown away nothing is kept behind its back.
+            if entry.thrown_away:
+                return
+            try:
+                await self._shelf.keep(document)
+            except (NatsError, TimeoutError, BusUnavailableError) as error:
+                log.warning("snapshot of %s later: %s", document.id, error)
+            else:
+                entry.unkept -= unkept
 
     def _decide(self, id_: str, entry: Entry, document: Document, on_queue: frozenset[str] | None) -> Decision:
         before_ms, now = thought_ms(), now_ms()
@@ -204,19 +230,21 @@ class Desk:
                     return True
                 sequence = await append(self._bus, id_, fact, entry.document.sequence)
                 entry.document = fold(entry.document, fact, sequence)
+                entry.unkept += 1
         except ConflictError:
             await self._catch_up(id_, entry)
             return False
         return True
 
     async def _catch_up(self, id_: str, entry: Entry) -> None:
-        after = 0 if entry.document is None else entry.document.sequence
-        async for stored in read(self._bus.client, subjects.FACTS, subjects.facts_stored(id_), after):
-            fact, document = decode_fact(stored.data), entry.document
-            # Kept as it grows: who is interrupted in a long log goes on from there.
-            entry.document = (
-                created(id_, fact, stored.sequence) if document is None else fold(document, fact, stored.sequence)
-            )
+        # Kept as it grows: who is interrupted in a long log goes on from there.
+        async for one in log_of(self._bus, id_, 0 if entry.document is None else entry.document.sequence):
+            if isinstance(one, Begun):
+                entry.document = one.document
+                entry.unkept = 0 if one.is_current else FACTS_RUNNING_MIN
+            else:
+                entry.document = folded_in(id_, entry.document, one.sequence, decode_fact(one.data))
+                entry.unkept += 1
 
     async def _publish_all(self, missing: tuple[AnyJob, ...], entry: Entry) -> None:
         """At once from here; the stream drops what another replica, or this one before a crash, has published already."""

@@ -1,4 +1,4 @@
-"""What the conductor keeps of documents beside their logs, the library's cards, and how all of a document is thrown away."""
+"""What the conductor keeps of documents beside their logs, cards and snapshots, and how all of a document is thrown away."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from services.shared.bus import Bus
 from services.shared.clock import now_ms
 from services.shared.erase import erase
 from services.shared.log import read
+from services.shared.snapshots import Snapshots
 from services.shared.sources import SourceStore
 
 
@@ -22,6 +23,7 @@ class Shelf:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._store: SourceStore | None = None
+        self._snapshots = Snapshots(bus)
 
     async def put_card(self, document: Document, before: library.Card | None) -> library.Card:
         """Write the card, unless it says what `before` said; what it says now."""
@@ -36,6 +38,10 @@ class Shelf:
         # What is only overtaken stays on the disk until the stream is compacted, and would outlive the document.
         await erase(self._bus, f"KV_{subjects.DOCUMENTS}", subject, before=written.seq)
         return card
+
+    async def keep(self, document: Document) -> None:
+        """A snapshot, for whoever opens it next; none where there is a later one."""
+        await self._snapshots.keep(document, "newest")
 
     async def _kept(self, document: str) -> library.Card | None:
         subject = subjects.kv(subjects.DOCUMENTS, subjects.card_key(document))

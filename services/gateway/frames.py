@@ -75,6 +75,12 @@ class Past:
         self._ink_seen = False
         self._ink_from = 0
 
+    def restart_facts(self, sequence: int) -> None:
+        """What was before this one is not to be had."""
+        self._kept = deque(kept for kept in self._kept if kept.is_ink)
+        self._bytes = sum(len(kept.data) for kept in self._kept)
+        self._facts_from = sequence
+
     def after(self, cursor: Cursor, now: Cursor) -> list[bytes] | None:
         """The frames between a viewer's cursor and now; None where they are not all here."""
         if (

@@ -11,13 +11,14 @@ from collections.abc import Callable
 
 from schemas import document as documents
 from schemas.document import Deleted, Document, Running
-from schemas.events import decode_fact, decode_ink
-from schemas.fold import created, fold, fold_ink
+from schemas.events import TextAppended, decode_fact, decode_ink
+from schemas.fold import fold_ink
 from services.gateway.frames import Cursor, Kept, Past, frame
 from services.gateway.leases import Leases
 from services.gateway.viewer import Viewer
 from services.shared.bus import Bus
 from services.shared.log import BusUnavailableError
+from services.shared.opening import Begun, folded_in
 from services.shared.tail import Tail, facts_of, ink_of
 
 LINGER_S = 5.0
@@ -42,7 +43,7 @@ class Hub:
         """How often a slow viewer skipped to a snapshot."""
         self._past = Past()
         self._pending: list[bytes] = []
-        self._facts = Tail(bus, facts_of(document), self._fact)
+        self._facts = Tail(bus, facts_of(document), self._fact, begin=self._begun)
         self._ink = Tail(bus, ink_of(document), self._text, on_epoch=self._epoch)
         self._changed = asyncio.Event()
 
@@ -97,14 +98,24 @@ class Hub:
             self._changed.clear()
             await self._changed.wait()
 
+    def _begun(self, begun: Begun) -> None:
+        """From here on; who was shown what was there before, is shown it anew. Ink is no part of it."""
+        before, self.document = self.document, begun.document
+        for cell in () if before is None else before.cells.values():
+            if cell.ink is not None:
+                for offset, text in ((0, cell.ink.text), *((piece.offset, piece.text) for piece in cell.ink.ahead)):
+                    ink = TextAppended(cell=cell.id, attempt=cell.ink.attempt, offset=offset, text=text)
+                    self.document = fold_ink(self.document, ink)
+        self._past.restart_facts(begun.document.sequence)
+        self._changed.set()
+        for viewer in self.viewers:
+            viewer.skip()
+
     def _fact(self, sequence: int, data: bytes) -> None:
         if self.is_gone:
             return
         fact = decode_fact(data)
-        if self.document is None:
-            self.document = created(self.id, fact, sequence)
-        else:
-            self.document = fold(self.document, fact, sequence)
+        self.document = folded_in(self.id, self.document, sequence, fact)
         self._changed.set()
         if isinstance(self.document.run, Deleted):
             self._deleted(Kept(False, sequence, type(fact).__name__, data))

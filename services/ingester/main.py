@@ -15,7 +15,8 @@ from services.ingester.kinds import is_simple
 from services.ingester.reading import Given, Outcome, Read, Unreadable, read
 from services.shared.bus import Bus, connect
 from services.shared.clock import now_ms
-from services.shared.log import ConflictError, append, read_document
+from services.shared.log import ConflictError, append
+from services.shared.opening import read_document
 from services.shared.provision import provisioned
 from services.shared.settings import Settings
 from services.shared.sources import SourceStore

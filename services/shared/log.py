@@ -14,9 +14,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NoStreamResponseError
 
 from schemas import subjects
-from schemas.document import Document
-from schemas.events import AnyFact, decode_fact, encode
-from schemas.fold import created, fold
+from schemas.events import AnyFact, encode
 from services.shared.bus import REQUEST_TIMEOUT_S, Bus
 
 WRONG_LAST_SEQUENCE = 10071
@@ -48,14 +46,16 @@ class BusUnavailableError(Exception):
     """The bus did not answer for so long that what became of a request is unknown."""
 
 
-async def read(client: Client, stream: str, subject: str, after: int = 0) -> AsyncIterator[Stored]:
-    """What a stream has of one subject beyond a sequence, in order, by batched direct get (NATS ADR-31)."""
+async def read(
+    client: Client, stream: str, subject: str, after: int = 0, only: int | None = None
+) -> AsyncIterator[Stored]:
+    """What a stream has of one subject beyond a sequence, in order, by batched direct get (NATS ADR-31); `only`: not more."""
     inbox = client.new_inbox()
     replies = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
     try:
         pending = True
         while pending:
-            ask = {"seq": after + 1, "next_by_subj": subject, "batch": BATCH}
+            ask = {"seq": after + 1, "next_by_subj": subject, "batch": only or BATCH}
             await client.publish(subjects.direct_get(stream), msgspec.json.encode(ask), reply=inbox)
             while True:
                 try:
@@ -65,21 +65,13 @@ async def read(client: Client, stream: str, subject: str, after: int = 0) -> Asy
                     raise BusUnavailableError(msg) from error
                 headers = message.headers or {}
                 if headers.get("Status"):
-                    pending = headers.get("Status") == "204" and headers.get("Nats-Num-Pending", "0") != "0"
+                    there_is_more = headers.get("Status") == "204" and headers.get("Nats-Num-Pending", "0") != "0"
+                    pending = there_is_more and only is None
                     break
                 after = int(headers[subjects.HEADER_SEQUENCE])
                 yield Stored(after, message.data, headers.get(HEADER_SUBJECT, ""))
     finally:
         await replies.unsubscribe()
-
-
-async def read_document(bus: Bus, document: str) -> Document | None:
-    """Fold a whole log; None where there is none."""
-    folded: Document | None = None
-    async for sequence, data, _ in read(bus.client, subjects.FACTS, subjects.facts_stored(document)):
-        fact = decode_fact(data)
-        folded = created(document, fact, sequence) if folded is None else fold(folded, fact, sequence)
-    return folded
 
 
 async def append(bus: Bus, document: str, fact: AnyFact, expected: int | None = None) -> int:

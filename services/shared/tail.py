@@ -20,10 +20,10 @@ from nats.js.errors import NotFoundError
 from schemas import subjects
 from schemas.document import Document
 from schemas.events import AnyFact, decode_fact
-from schemas.fold import created, fold
 from services.shared.bus import Bus
 from services.shared.chain import Link, link
-from services.shared.log import BusUnavailableError, read
+from services.shared.log import BusUnavailableError, Stored, read
+from services.shared.opening import Begun, folded_in, log_of
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +69,16 @@ def _nowhere(_sequence: int, _data: bytes) -> None:
     """Where a stopped tail delivers."""
 
 
+def _nothing(_begun: Begun) -> None:
+    """What it begins with."""
+
+
 class Tail:
-    """Calls `deliver(sequence, data)` for each message once and in order; `last` is the sequence of the newest."""
+    """Calls `deliver(sequence, data)` for each message once and in order; `last` is the sequence of the newest.
+
+    With `begin`, of a document's facts: called first, and whenever what is missing is not there any more, with a document that
+    stands for all up to its sequence.
+    """
 
     def __init__(
         self,
@@ -78,6 +86,7 @@ class Tail:
         subject: Subject,
         deliver: Callable[[int, bytes], None],
         on_epoch: Callable[[int], None] | None = None,
+        begin: Callable[[Begun], None] | None = None,
     ) -> None:
         self.last = 0
         self.epoch = 0
@@ -85,6 +94,7 @@ class Tail:
         self._subject = subject
         self._deliver = deliver
         self._on_epoch = on_epoch
+        self._begin = begin
         self._subscription: Subscription | None = None
         self._held: list[tuple[int, int, bytes]] | None = None
         self._filling: asyncio.Task[None] | None = None
@@ -103,6 +113,7 @@ class Tail:
     async def stop(self) -> None:
         """Unsubscribe; nothing is delivered after this."""
         self._deliver = _nowhere
+        self._begin = None if self._begin is None else _nothing
         if self._forget is not None:
             self._forget()
         if self._filling is not None:
@@ -121,10 +132,7 @@ class Tail:
         while True:
             try:
                 await self._refresh_epoch()
-                async for sequence, data, _ in read(
-                    self._bus.client, self._subject.stream, self._subject.stored, self.last
-                ):
-                    self._advance(sequence, data)
+                await self._read_on()
             except (BusUnavailableError, NatsError) as error:
                 log.warning("filling %s again: %s", self._subject.live, error)
                 await asyncio.sleep(RETRY_S)
@@ -133,6 +141,19 @@ class Tail:
             if all(self._take(*message) for message in held):
                 self._held = None
                 return
+
+    async def _read_on(self) -> None:
+        if self._begin is None:
+            async for stored in read(self._bus.client, self._subject.stream, self._subject.stored, self.last):
+                self._advance(stored.sequence, stored.data)
+            return
+        async for one in log_of(self._bus, subjects.document_of(self._subject.live), self.last):
+            match one:
+                case Begun():
+                    self.last = one.document.sequence
+                    self._begin(one)
+                case Stored(sequence=sequence, data=data):
+                    self._advance(sequence, data)
 
     async def _refresh_epoch(self) -> None:
         epoch = await epoch_of(self._bus, self._subject.stream)
@@ -178,7 +199,7 @@ class DocumentTail:
     def __init__(self, bus: Bus, document: str) -> None:
         self.id = document
         self.document: Document | None = None
-        self._tail = Tail(bus, facts_of(document), self._fact)
+        self._tail = Tail(bus, facts_of(document), self._fact, begin=self._begun)
         self._listeners: list[Callable[[AnyFact], None]] = []
         self._moved = asyncio.Event()
 
@@ -197,7 +218,7 @@ class DocumentTail:
         await self._tail.stop()
 
     def listen(self, listener: Callable[[AnyFact], None]) -> Callable[[], None]:
-        """Call `listener` after each further fact was folded in; returns what ends that."""
+        """Call `listener` after each further fact, or the last of many, was folded in; returns what ends that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
@@ -208,12 +229,16 @@ class DocumentTail:
             await self._moved.wait()
         return self.document
 
+    def _begun(self, begun: Begun) -> None:
+        self.document = begun.document
+        self._tell(decode_fact(begun.fact))
+
     def _fact(self, sequence: int, data: bytes) -> None:
         fact = decode_fact(data)
-        if self.document is None:
-            self.document = created(self.id, fact, sequence)
-        else:
-            self.document = fold(self.document, fact, sequence)
+        self.document = folded_in(self.id, self.document, sequence, fact)
+        self._tell(fact)
+
+    def _tell(self, fact: AnyFact) -> None:
         self._moved.set()
         for listener in tuple(self._listeners):
             listener(fact)

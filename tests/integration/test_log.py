@@ -4,7 +4,8 @@ import pytest
 
 from schemas.events import DocumentCreated, DocumentResumed
 from schemas.values import Policy
-from services.shared.log import ConflictError, append, read_document
+from services.shared.log import ConflictError, append
+from services.shared.opening import read_document
 from tests.integration.conftest import BusFactory, NatsServer
 
 

@@ -55,6 +55,20 @@ describe('ink that is folded in late and together comes to the same document', (
   });
 });
 
+/** A page that comes late, or again, is sent a snapshot and what follows it. */
+function foldFrom(vector: Vector, cut: number): Document {
+  const shown: Document = JSON.parse(JSON.stringify(foldOf({ ...vector, steps: vector.steps.slice(0, cut) })));
+  return vector.steps
+    .slice(cut)
+    .reduce((document, step) => ('ink' in step ? foldInk(document, step.ink) : fold(document, step.fact, step.sequence)), shown);
+}
+
+describe('a snapshot and what follows it come to the same document, wherever it was made', () => {
+  it.each(vectors.map((vector) => [vector.name, vector] as const))('%s', (_name, vector) => {
+    for (let cut = 1; cut <= vector.steps.length; cut += 1) expect(foldFrom(vector, cut)).toEqual(vector.document);
+  });
+});
+
 describe('text is counted in code points', () => {
   const base: Document = created(
     'd',
