@@ -37,7 +37,7 @@ from services.shared.sources import SourceStore
 from services.shared.tail import DocumentTail
 
 F = TypeVar("F", bound=Fact)
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 SENTENCES = (
     "A scriptorium was a room in a monastery where scribes copied books by hand.",
     "Each scribe copied one part, so that a whole book was finished in a fraction of the time.",

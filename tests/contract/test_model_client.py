@@ -21,7 +21,7 @@ KEY = "sk-very-secret"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
 ASK = ChatRequest(model="m", messages=(Message("system", "Be brief."), Message("user", "Hi")), max_tokens=9)
-PATIENCE_S = 10
+PATIENCE_S = 60
 
 Behave = Callable[[asyncio.StreamWriter], Awaitable[None]]
 

@@ -26,7 +26,7 @@ USER = (
     "Every piece of ink names its attempt and its offset in the text.</passage>"
 )
 QUOTE = '[[s1:1 "Text on its way is called ink, and it is kept in memory only"]]'
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ from services.shared.log import append, read
 from services.shared.tail import DocumentTail
 from tests.integration.conftest import BusFactory, NatsServer
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 OUTLINE = (
     Section(id="a", heading="A"),
     Section(id="b", heading="B"),

@@ -35,6 +35,8 @@ HUNG: dict[str, Any] = {"pace": "fixed", "first_token_ms": 600_000, "token_inter
 QUICK_TO_LOOK = {"SCRIPTORIUM_HEALTH__OPEN_MS_MAX": "1000"}
 PRACTICE = 48
 """Calls after which a model's p95 is known and the hedge budget has two."""
+HEDGES = 2
+ROUNDS_MAX = 6
 RECOVERED_MS = 10_000
 
 
@@ -103,9 +105,21 @@ async def samples(operator: Bus) -> Samples:
 
 async def practise(desk: Desk, cells: list[Section]) -> None:
     """Have these written, so that the model's pace is known."""
+    over = len(desk.heard(CellCompleted)) + len(cells)
     for section in cells:
         await desk.ask(section.id)
-    await desk.until(lambda d: len(d.heard(CellCompleted)) == len(cells))
+    await desk.until(lambda d: len(d.heard(CellCompleted)) == over)
+
+
+async def practise_until_a_second_call_is_paid_for(desk: Desk, samples: Samples, cells: list[Section]) -> None:
+    """As long as it takes: on a busy machine some calls are late by themselves, and have a second one already."""
+    for first in range(0, len(cells), PRACTICE):
+        await practise(desk, cells[first : first + PRACTICE])
+        over = len(desk.heard(CellCompleted))
+        await samples.until(lambda s, over=over: any(one.finished >= over for one in s.of(SCRIBE)))
+        if any(one.hedges_left >= HEDGES for one in samples.of(SCRIBE)):
+            return
+    pytest.fail("every second call was needed for practice")
 
 
 async def test_a_dead_model_is_left_for_the_next_and_taken_back_by_itself(
@@ -158,7 +172,7 @@ async def test_what_one_writer_is_told_all_of_them_obey_and_so_does_one_that_joi
     await operator.client.subscribe(subjects.MODEL_HOLDS, cb=heard)
     cells = sections(4)
     await desk.create(*cells)
-    await far.turn("scribe", **{spelled: 1, "retry_after_s": 6})
+    await far.turn("scribe", **{spelled: 1, "retry_after_s": 10})
     with service("writer", nats_server, model, ALONE), service("writer", nats_server, model, ALONE):
         await desk.ask("s0")
         await desk.until(lambda d: d.heard(AttemptFailed))
@@ -173,19 +187,19 @@ async def test_what_one_writer_is_told_all_of_them_obey_and_so_does_one_that_joi
     assert first["status"] == 429
     assert [call["status"] for call in others] == [200] * 4
     assert others[0]["began_at_ms"] >= holds[0].until_ms - 1
-    assert holds[0].until_ms - first["began_at_ms"] >= 5_000
+    assert holds[0].until_ms - first["began_at_ms"] >= 9_000
 
 
 async def test_a_call_that_is_late_to_speak_gets_a_second_one_and_the_first_to_speak_wins(
     desk: Desk, samples: Samples, nats_server: str, model: str, far: Far
 ) -> None:
-    cells = sections(PRACTICE + 12)
+    cells = sections(PRACTICE * ROUNDS_MAX + 12)
     await desk.create(*cells)
     with service("writer", nats_server, model, {**ALONE, "SCRIPTORIUM_LIMITS__FIRST_TOKEN_MS": "10000"}):
-        await practise(desk, cells[:PRACTICE])
+        await practise_until_a_second_call_is_paid_for(desk, samples, cells[:-12])
         # Half of the calls hang, and which ones is a function of the prompt: one by one, until one was rescued.
         await far.turn("scribe", stall_pings=0.5, strike_at=0)
-        for section in cells[PRACTICE:]:
+        for section in cells[-12:]:
             await desk.ask(section.id)
             await desk.until(lambda d, id_=section.id: d.heard(CellCompleted, id_))
             if any(fact.outcome == "lost_race" for fact in desk.heard(CallSettled, section.id)):

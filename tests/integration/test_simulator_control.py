@@ -14,7 +14,7 @@ from services.shared.bus import Bus
 from tests.integration.conftest import BusFactory
 from tests.simulators import simulator
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 async def turned(bus: Bus, turn: Any) -> Any:
