@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
-from schemas.document import Cell, Document
+from schemas.document import Cell, Document, Failed
 from schemas.events import PLAN_CELL
 from schemas.values import Column, Section
 
@@ -22,6 +23,49 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     column: Column | None = None
     depends_on: tuple[str, ...] = ()
     """Cell ids."""
+
+
+class Parent(NamedTuple):
+    """What a section is written from: another one, or one column of it."""
+
+    section: Section
+    column: Column | None = None
+
+    @property
+    def need(self) -> str:
+        """As `Section.depends_on` has it."""
+        return self.section.id if self.column is None else f"{self.section.id}:{self.column.id}"
+
+
+def parent_ids(section: Section) -> tuple[str, ...]:
+    """The ids of the sections that it is written from, wholly or in part, each once."""
+    return tuple(dict.fromkeys(need.partition(":")[0] for need in section.depends_on))
+
+
+def parents_of(section: Section, by_id: Mapping[str, Section]) -> Iterator[Parent]:
+    """What a section is written from, of what the outline has."""
+    for need in section.depends_on:
+        id_, _, name = need.partition(":")
+        parent = by_id.get(id_)
+        column = next((one for one in parent.columns if one.id == name), None) if parent is not None else None
+        if parent is not None and (not name or column is not None):
+            yield Parent(parent, column)
+
+
+def cells_of_parent(parent: Parent, sources: Iterable[str]) -> tuple[str, ...]:
+    """The ids of the cells that a section is written from."""
+    section, column = parent
+    if column is None:
+        return cells_of_section(section, sources)
+    return tuple(cell_id(section.id, row, column.id) for row in sources if is_asked(column, row))
+
+
+def handed_on(cell: Cell) -> str | None:
+    """The text that those are told which are written from this cell; None where it is missing."""
+    is_kept = cell.locked and cell.completed is not None
+    if cell.completed is None or (isinstance(cell.state, Failed) and not is_kept):
+        return None
+    return cell.completed.text
 
 
 def cell_id(section: str, row: str | None = None, column: str | None = None) -> str:
@@ -49,8 +93,9 @@ def wanted_cells(outline: tuple[Section, ...], sources: Iterable[str]) -> dict[s
     by_id = {section.id: section for section in outline}
     wanted: dict[str, Wanted] = {}
     for section in outline:
+        # A column that is named beside its table says nothing more.
         depends_on = tuple(
-            cell for parent in section.depends_on if parent in by_id for cell in cells_of_section(by_id[parent], rows)
+            dict.fromkeys(cell for parent in parents_of(section, by_id) for cell in cells_of_parent(parent, rows))
         )
         if not section.columns:
             wanted[section.id] = Wanted(id=section.id, section=section, depends_on=depends_on)

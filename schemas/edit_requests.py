@@ -17,6 +17,7 @@ from schemas.values import (
     Column,
     Estimate,
     Id,
+    Need,
     Section,
 )
 
@@ -61,7 +62,7 @@ class SectionPatch(_Asked, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     heading: Heading | UnsetType = UNSET
     instructions: Instructions | UnsetType = UNSET
-    depends_on: tuple[Id, ...] | UnsetType = UNSET
+    depends_on: tuple[Need, ...] | UnsetType = UNSET
     columns: Columns | UnsetType = UNSET
 
 
@@ -70,7 +71,7 @@ class SectionPut(_Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     heading: Heading
     instructions: Instructions = ""
-    depends_on: tuple[Id, ...] = ()
+    depends_on: tuple[Need, ...] = ()
     columns: Columns = ()
 
 

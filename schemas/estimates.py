@@ -11,7 +11,7 @@ from statistics import fmean
 
 import msgspec
 
-from schemas.cells import Wanted, cells_of_section, wanted_cells
+from schemas.cells import Wanted, cells_of_section, parent_ids, wanted_cells
 from schemas.document import Cell, Completion, Document
 from schemas.values import Estimate, Section
 
@@ -154,7 +154,7 @@ def _duration_ms(
 
     def end(id_: str) -> float:
         if id_ not in ends:
-            parents = (end(parent) for parent in by_id[id_].depends_on if parent in by_id)
+            parents = (end(parent) for parent in parent_ids(by_id[id_]) if parent in by_id)
             ends[id_] = slowest.get(id_, 0.0) + max(parents, default=0.0)
         return ends[id_]
 

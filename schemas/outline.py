@@ -5,12 +5,12 @@ Shapes and lengths are the Structs' own business (`schemas/values.py`); this is 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 
 import msgspec
 
+from schemas.cells import parent_ids
 from schemas.events import PLAN_CELL
 from schemas.values import COLUMNS_MAX, SECTIONS_MAX, Section
 
@@ -31,7 +31,7 @@ def check_outline(sections: Sequence[Section]) -> list[Problem]:
     if len(sections) > SECTIONS_MAX:
         return [Problem("sections", f"An outline may have {SECTIONS_MAX} sections, not {len(sections)}.")]
     problems: list[Problem] = []
-    uses = Counter(section.id for section in sections)
+    known = {need for section in sections for need in (section.id, *(f"{section.id}:{c.id}" for c in section.columns))}
     seen: set[str] = set()
     for number, section in enumerate(sections):
         here = f"sections/{number}"
@@ -41,9 +41,12 @@ def check_outline(sections: Sequence[Section]) -> list[Problem]:
             problems.append(Problem(f"{here}/id", f"The id {PLAN_CELL!r} is taken by the outline itself."))
         seen.add(section.id)
         problems += [
-            Problem(f"{here}/depends_on/{place}", f"Section {section.id!r} depends on {parent!r}, which is no section.")
-            for place, parent in enumerate(section.depends_on)
-            if parent not in uses
+            Problem(
+                f"{here}/depends_on/{place}",
+                f"Section {section.id!r} depends on {need!r}, which is no {'column' if ':' in need else 'section'}.",
+            )
+            for place, need in enumerate(section.depends_on)
+            if need not in known
         ]
         problems += _columns(section, here)
     return problems or _cycle(sections)
@@ -71,7 +74,7 @@ def _columns(section: Section, here: str) -> list[Problem]:
 
 def _cycle(sections: Sequence[Section]) -> list[Problem]:
     """Needs ids to be unique and dependencies to be known."""
-    sorter = TopologicalSorter({section.id: section.depends_on for section in sections})
+    sorter = TopologicalSorter({section.id: parent_ids(section) for section in sections})
     try:
         sorter.prepare()
     except CycleError as error:

@@ -12,9 +12,9 @@
     - Verdict (one of: works, fails, unclear)
 
     ## Summary
-    Depends on: scribes, A table
+    Depends on: scribes, A table: Verdict
 
-Each heading below the title is a section, whatever its level. Without any, each item of a list is one, and what is indented
+A section depends on others, or on one column of a table. Each heading below the title is a section, whatever its level. Without any, each item of a list is one, and what is indented
 below it is its instructions. An id that is not given is made of the heading. A line of instructions that would be read as
 something else begins with a backslash.
 """
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -75,14 +75,14 @@ def read_outline(text: str) -> Read:
         raise OutlineTextError("There is no section in it: each begins with a heading, as in `## Background`.")
     ids = _Ids()
     drafts = [_draft(block, ids) for block in blocks]
-    known = {draft.id for draft in drafts}
-    by_heading = {draft.heading.casefold(): draft.id for draft in reversed(drafts)}
+    by_id = {draft.id: draft for draft in drafts}
+    by_heading = {draft.heading.casefold(): draft for draft in reversed(drafts)}
     return Read(
         title,
         tuple(
             _section(
                 draft,
-                tuple(name if name in known else by_heading.get(name.casefold(), name) for name in draft.depends_on),
+                tuple(_need(name, by_id, by_heading) for name in draft.depends_on),
             )
             for draft in drafts
         ),
@@ -202,6 +202,24 @@ def _draft(block: _Block, ids: _Ids) -> _Draft:
         tuple(_column(text, column_ids) for text in columns),
         block.at,
     )
+
+
+def _need(name: str, by_id: Mapping[str, _Draft], by_heading: Mapping[str, _Draft]) -> str:
+    """The id of the section, or `section:column`, that is named so: ids before headings, as ids are what is written."""
+    table, _, asked = name.partition(":")
+    if name in by_id or (table in by_id and any(asked == column["id"] for column in by_id[table].columns)):
+        return name
+    if name.casefold() in by_heading:
+        return by_heading[name.casefold()].id
+    for at in (at for at, sign in enumerate(name) if sign == ":"):  # A heading may have colons of its own.
+        table, asked = name[:at].strip(), name[at + 1 :].strip()
+        found = by_id.get(table) or by_heading.get(table.casefold())
+        if found is None:
+            continue
+        for column in found.columns:
+            if asked == column["id"] or asked.casefold() == str(column["heading"]).casefold():
+                return f"{found.id}:{column['id']}"
+    return name
 
 
 def _section(draft: _Draft, depends_on: tuple[str, ...]) -> Section:

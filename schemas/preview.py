@@ -37,15 +37,14 @@ def touched(before: Document, after: Document) -> Touched:
     if waits and not asked:
         before, after = _by_itself(before), _by_itself(after)
     was, now, why = standings(before), standings(after), Why(after)
-    needed = {id_: one for id_, one in now.items() if _is_new(was.get(id_), one)}
-    sections = {one.wanted.section.id for one in needed.values()}
+    needed = {id_ for id_, one in now.items() if _is_new(was.get(id_), one)}
     cells: list[TouchedCell] = []
     kept: list[TouchedCell] = []
     for id_, one in now.items():
         if id_ in needed:
-            cells.append(_touched(was.get(id_), one, why, before.version, sections))
+            cells.append(_touched(was.get(id_), one, why, before.version, needed))
         elif one.is_stale and one.is_over and not (id_ in was and was[id_].is_stale):
-            kept.append(_touched(was.get(id_), one, why, before.version, sections))
+            kept.append(_touched(was.get(id_), one, why, before.version, needed))
     return Touched(cells=tuple(cells), kept=tuple(kept), waits=waits and not asked)
 
 
@@ -72,15 +71,13 @@ def _is_new(was: Standing | None, now: Standing) -> bool:
     return was.own != now.own or (now.digest is not None and was.digest != now.digest)
 
 
-def _touched(was: Standing | None, now: Standing, why: Why, since: int, sections: set[str]) -> TouchedCell:
+def _touched(was: Standing | None, now: Standing, why: Why, since: int, needed: set[str]) -> TouchedCell:
     wanted = now.wanted
     certain = was is None or was.own != now.own or now.digest is not None
     reasons = why.since(now, since)
-    reasons += tuple(
-        Reason(kind="section", what=parent)
-        for parent in wanted.section.depends_on
-        if parent in sections and now.digest is None
-    )
+    if now.digest is None:
+        rewritten = dict.fromkeys(id_.partition(":")[0] for id_ in wanted.depends_on if id_ in needed)
+        reasons += tuple(Reason(kind="section", what=parent) for parent in rewritten)
     if not reasons:
         reasons = (Reason(kind="new", what=wanted.section.id),) if now.cell.completed is None else why.stale(now)
     return TouchedCell(

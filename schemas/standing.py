@@ -8,14 +8,24 @@ it waits, and is written once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 from typing import cast
 
 import msgspec
 from msgspec.structs import replace
 
-from schemas.cells import Wanted, cells_of_section, digest, plan_digest, wanted_cells
+from schemas.cells import (
+    Parent,
+    Wanted,
+    cells_of_parent,
+    cells_of_section,
+    digest,
+    parent_ids,
+    parents_of,
+    plan_digest,
+    wanted_cells,
+)
 from schemas.document import Cell, Document, Failed, Queued, Retrying, Source, Writing
 from schemas.events import PLAN_CELL
 from schemas.values import Reason, ReasonKind, Section
@@ -47,7 +57,7 @@ def standings(document: Document) -> dict[str, Standing]:
     inputs = _Inputs(document)
     found: dict[str, Standing] = {}
     for section in _parents_first(by_id):
-        built_on = inputs.built_on([by_id[id_] for id_ in section.depends_on if id_ in by_id], found)
+        built_on = inputs.built_on(parents_of(section, by_id), found)
         for id_ in cells_of_section(section, document.sources):
             cell = document.cells.get(id_, Cell(id=id_))
             own, is_read = inputs.own(wanted[id_], cell)
@@ -67,7 +77,7 @@ def outdated(document: Document, cell: Cell) -> bool:
 
 
 def _parents_first(by_id: Mapping[str, Section]) -> Iterator[Section]:
-    order = TopologicalSorter({id_: [p for p in section.depends_on if p in by_id] for id_, section in by_id.items()})
+    order = TopologicalSorter({id_: [p for p in parent_ids(section) if p in by_id] for id_, section in by_id.items()})
     for id_ in order.static_order():
         yield by_id[id_]
 
@@ -125,17 +135,18 @@ class _Inputs:
         self._sources = {id_: _source(id_, source) for id_, source in document.sources.items()}
         unread = None in self._sources.values()
         self._all_sources = None if unread else digest(list(self._sources.values()))
-        self._sections: dict[str, str | None] = {}
+        self._parents: dict[str, str | None] = {}
+        """By need."""
 
-    def built_on(self, parents: list[Section], found: Mapping[str, Standing]) -> list[str] | None:
+    def built_on(self, parents: Iterable[Parent], found: Mapping[str, Standing]) -> list[str] | None:
         """The outputs of these sections, with what they are called; None while one is not known."""
         known: list[str] = []
         for parent in parents:
-            if not cells_of_section(parent, self._document.sources):
+            if not cells_of_parent(parent, self._document.sources):
                 continue  # A table without rows says nothing.
-            if parent.id not in self._sections:
-                self._sections[parent.id] = self._section(parent, found)
-            output = self._sections[parent.id]
+            if parent.need not in self._parents:
+                self._parents[parent.need] = self._parent(parent, found)
+            output = self._parents[parent.need]
             if output is None:
                 return None
             known.append(output)
@@ -152,9 +163,9 @@ class _Inputs:
         ]
         return digest(parts), sources is not None
 
-    def _section(self, section: Section, found: Mapping[str, Standing]) -> str | None:
+    def _parent(self, parent: Parent, found: Mapping[str, Standing]) -> str | None:
         outputs: list[tuple[str, str, str]] = []
-        for id_ in cells_of_section(section, self._document.sources):
+        for id_ in cells_of_parent(parent, self._document.sources):
             standing = found[id_]
             output = _output(standing)
             if output is None:
@@ -162,7 +173,10 @@ class _Inputs:
             row, column = standing.wanted.row, standing.wanted.column
             name = "" if row is None else self._document.sources[row].given.name
             outputs.append((name, "" if column is None else column.heading, output))
-        return digest([section.id, section.heading, outputs])
+        # What a column is summed up by is told, too: the same answers as numbers come to other sums than as words.
+        asked = parent.section.columns if parent.column is None else (parent.column,)
+        forms = [(column.heading, column.format, column.options) for column in asked if column.format != "text"]
+        return digest([parent.need, parent.section.heading, outputs, *forms])
 
 
 def _source(id_: str, source: Source) -> str | None:
@@ -208,7 +222,7 @@ class Why:
         rows = self._sources if wanted.row is None else (wanted.row,)
         for row in rows:
             yield from self._sources.get(row, ())
-        for parent in section.depends_on:
+        for parent in parent_ids(section):
             yield f"heading:{parent}"
         yield from (f"rewrite:{wanted.id}", f"unlocked:{wanted.id}")
 

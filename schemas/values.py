@@ -18,6 +18,14 @@ SOURCE_BYTES_MAX = 32 * 1024 * 1024
 ID_PATTERN = r"^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"
 Id = Annotated[str, msgspec.Meta(pattern=ID_PATTERN, max_length=64)]
 
+Need = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?(?::[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?)?$", max_length=129
+    ),
+]
+"""What a section is written from: `section`, or of a table one question's answers, `section:column`."""
+
 Lane = Literal["interactive", "batch"]
 OnLastViewerLeft = Literal["pause", "finish_running", "continue"]
 CacheUse = Literal["document", "shared", "off"]
@@ -70,8 +78,8 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     id: Id
     heading: Annotated[str, msgspec.Meta(min_length=1, max_length=TITLE_CHARACTERS_MAX)]
     instructions: Annotated[str, msgspec.Meta(max_length=INSTRUCTIONS_CHARACTERS_MAX)] = ""
-    depends_on: tuple[Id, ...] = ()
-    """Ids of the sections whose finished text this one is written from."""
+    depends_on: tuple[Need, ...] = ()
+    """The sections whose finished text this one is written from; `table:column`: only that column's answers."""
     columns: tuple[Column, ...] = ()
 
 

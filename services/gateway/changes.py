@@ -137,7 +137,7 @@ def remove_section(document: Document, id_: str) -> Edits:
     if len(document.outline) == 1:
         refuse("", "A document keeps at least one section.", 409)
     kept = tuple(
-        replace(section, depends_on=tuple(parent for parent in section.depends_on if parent != id_))
+        replace(section, depends_on=tuple(need for need in section.depends_on if need.partition(":")[0] != id_))
         for section in document.outline
         if section.id != id_
     )
@@ -159,11 +159,20 @@ def put_column(document: Document, id_: str, column: str, asked: ColumnPut) -> E
 
 
 def remove_column(document: Document, id_: str, column: str) -> Edits:
-    """Remove a question from a table."""
+    """Remove a question from a table; no section depends on its answers any more."""
     section = _section(document, id_)
     if not any(old.id == column for old in section.columns):
         raise Problem(404, f"The section {id_!r} has no column {column!r}.")
-    return _sectioned(document, replace(section, columns=tuple(old for old in section.columns if old.id != column)))
+    without = replace(section, columns=tuple(old for old in section.columns if old.id != column))
+    need = f"{id_}:{column}"
+    if not any(need in other.depends_on for other in document.outline):
+        return _sectioned(document, without)
+    sections = tuple(without if other.id == id_ else other for other in document.outline)
+    return _outlined(
+        document,
+        tuple(replace(one, depends_on=tuple(old for old in one.depends_on if old != need)) for one in sections),
+        "",
+    )
 
 
 def _section(document: Document, id_: str) -> Section:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.answers import NOT_STATED, is_stated, number_of
 from schemas.cells import Wanted, text_digest
 from schemas.citations import QUOTE_CHARACTERS_MAX, PassageText, cited
 from schemas.events import CellCompleted
@@ -18,8 +19,6 @@ from services.shared.attempt.look import Ask
 from services.shared.models.requests import Message, ResponseSchema
 
 ANSWER_CHARACTERS_MAX = 4_000
-NOT_STATED = "not stated"
-_NUMBER = re.compile(r"[-+\u2212]?\d[\d,. \u00a0]*(?:e[-+]?\d+)?\s*\S*", re.IGNORECASE)
 _DATE = re.compile(r".*\d.*")
 
 
@@ -108,11 +107,11 @@ def problem_of(text: str, column: Column) -> str | None:
         return '"answer" is empty.'
     if len(answer) > ANSWER_CHARACTERS_MAX:
         return f'"answer" is longer than {ANSWER_CHARACTERS_MAX} characters.'
-    if answer.casefold() == NOT_STATED:
+    if not is_stated(answer):
         return None
     match column.format:
-        case "number" if not _NUMBER.fullmatch(answer):
-            return '"answer" has to be a number, in digits.'
+        case "number" if number_of(answer) is None:
+            return '"answer" has to be one number, in digits, with nothing but its unit behind it.'
         case "yes_no" if answer.casefold() not in {"yes", "no"}:
             return '"answer" has to be "yes" or "no".'
         case "date" if not _DATE.fullmatch(answer):

@@ -180,10 +180,12 @@ class EditWorld:
             self.prompts[cell] = self.prompt(cell)
 
     def _depend(self) -> None:
-        """On any sections before it, in an order in which nothing goes in circles."""
-        order = sorted(section.id for section in self.document.outline)
-        id_ = self.rng.choice(order)
-        parents = [other for other in order[: order.index(id_)] if self.rng.random() < 0.4]
+        """On any sections before it, and columns of them, in an order in which nothing goes in circles."""
+        order = sorted(self.document.outline, key=lambda section: section.id)
+        place = self.rng.randrange(len(order))
+        id_ = order[place].id
+        needs = [need for other in order[:place] for need in (other.id, *(f"{other.id}:{c.id}" for c in other.columns))]
+        parents = [need for need in needs if self.rng.random() < 0.4]
         self._make(changes.change_section(self.document, id_, SectionPatch(depends_on=tuple(parents))))
 
     def _reorder(self) -> None:
@@ -197,12 +199,20 @@ class EditWorld:
             return
         table, rng = self.rng.choice(tables), self.rng
         sample = tuple(row for row in self.document.sources if rng.random() < 0.5)
-        asked = changes.ColumnPut(heading=f"Q{rng.randint(0, 2)}", sample=sample if rng.random() < 0.5 else ())
-        self._make(changes.put_column(self.document, table.id, f"q{rng.randint(0, 2)}", asked))
+        id_ = f"q{rng.randint(0, 2)}"
+        if len(table.columns) > 1 and rng.random() < 0.2 and any(column.id == id_ for column in table.columns):
+            self._make(changes.remove_column(self.document, table.id, id_))
+            return
+        asked = changes.ColumnPut(
+            heading=f"Q{rng.randint(0, 2)}",
+            format=rng.choice(["text", "number"]),
+            sample=sample if rng.random() < 0.5 else (),
+        )
+        self._make(changes.put_column(self.document, table.id, id_, asked))
 
     def _section(self, before: list[str]) -> Section:
         self.names += 1
-        columns = (Column(id="q0", heading="Q0"),) if self.rng.random() < 0.3 else ()
+        columns = (Column(id="q0", heading="Q0", format="number"),) if self.rng.random() < 0.3 else ()
         parents = tuple(id_ for id_ in before if self.rng.random() < 0.5)
         id_ = f"c{self.names:03}"
         return Section(id=id_, heading=id_, depends_on=parents, columns=columns)
@@ -214,5 +224,5 @@ class EditWorld:
 
 
 def answer(prompt: str) -> str:
-    """What the model says."""
-    return f"answer {int(digest(prompt), 16) % ANSWERS}"
+    """What the model says: a number, so that the same answer may count as words or be summed up."""
+    return str(int(digest(prompt), 16) % ANSWERS)

@@ -248,6 +248,19 @@ def test_equal_output_stops_the_wave() -> None:
     assert queued(decide(_rewritten(document, "a", "text"), WATCHED)) == []
 
 
+def test_what_depends_on_one_column_is_written_anew_only_when_that_column_changes() -> None:
+    columns = tuple(Column(id=id_, heading=id_.upper(), format="number") for id_ in ("p", "q"))
+    table = Section(id="t", heading="T", columns=columns)
+    sums = Section(id="sum", heading="Sum", depends_on=("t:p",))
+    read = SourceIngested(at_ms=NOW, source="s1", digest="d", passages=1, characters=1)
+    document = given(read, outline=(table, sums), sources=(SOURCE,))
+    for cell in ("t:s1:p", "t:s1:q", "sum"):
+        document = settled(document)
+        document = then(document, started(document, cell), written(document, cell, "7"))
+    assert queued(decide(_rewritten(document, "t:s1:q"), WATCHED)) == []
+    assert queued(decide(_rewritten(document, "t:s1:p"), WATCHED)) == ["sum"]
+
+
 def test_a_running_cell_whose_inputs_changed_is_outranked_by_a_new_job() -> None:
     document = settled(given())
     document = settled(then(document, written(document, "a"), written(document, "b")))

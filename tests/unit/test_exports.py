@@ -23,12 +23,15 @@ from services.gateway.exports.csv import csv, guarded
 from services.gateway.exports.docx import docx
 from services.gateway.exports.formats import accepted
 from services.gateway.exports.html import html
+from services.gateway.exports.markdown import markdown
 from services.gateway.exports.prose import blocks_of
 from tests.unit.papers import document, source
 
 A, B = Section(id="a", heading="First"), Section(id="b", heading="Second", depends_on=("a",))
 TABLE = Section(
-    id="t", heading="Table", columns=(Column(id="x", heading="What, exactly?"), Column(id="y", heading="How many"))
+    id="t",
+    heading="Table",
+    columns=(Column(id="x", heading="What, exactly?"), Column(id="y", heading="How many", format="number")),
 )
 TEXT = """Some **bold _both_** `code [[s1:1]]` and ~~no~~, a [link](https://example.org/a?b=1&c="2") [[s1:2 "ora et labora"]].
 
@@ -178,6 +181,16 @@ def test_each_numbered_list_in_word_begins_where_it_says() -> None:
 @given(markdowns, markdowns)
 def test_word_opens_whatever_was_written(text: str, answer: str) -> None:
     _word_links(_word(document((A, TABLE), {"a": text, "t:s1:x": answer})))
+
+
+def test_what_a_column_comes_to_stands_below_the_table_and_not_in_a_csv() -> None:
+    figures = "sum -5, mean -5, median -5, smallest -5, largest -5; 1 of 2 answered; 1 missing"
+    foot = _page(PAPER).find(".//tfoot/tr")
+    assert [cell.text_content() for cell in foot] == ["All", "2 of 2 answered", figures]
+    last = _word(PAPER).tables[-1].rows[-1]
+    assert [cell.text for cell in last.cells] == ["All", "2 of 2 answered", figures]
+    assert f"| **All** | **2 of 2 answered** | **{figures}** |" in markdown(PAPER, EVIDENCE)
+    assert figures not in csv(PAPER, TABLE).decode()
 
 
 def test_a_table_is_read_as_csv_without_citations() -> None:

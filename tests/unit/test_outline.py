@@ -42,6 +42,14 @@ def test_the_outline_s_own_id_is_reserved() -> None:
     assert where(check_outline([section(PLAN_CELL)])) == ["sections/0/id"]
 
 
+def test_a_section_may_depend_on_a_column_that_is_there() -> None:
+    table = section("t", columns=(Column(id="year", heading="Year"),))
+    assert check_outline([table, section("a", "t:year", "t")]) == []
+    (problem,) = check_outline([table, section("a", "t:month")])
+    assert (problem.where, "no column" in problem.message) == ("sections/1/depends_on/0", True)
+    assert where(check_outline([section("a", "a:year", columns=table.columns)])) == ["sections/0/depends_on"]
+
+
 def test_an_unknown_dependency_is_named_with_its_place() -> None:
     problems = check_outline([section("a"), section("b", "a", "nowhere")])
     assert where(problems) == ["sections/1/depends_on/1"]

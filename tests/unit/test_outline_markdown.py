@@ -58,13 +58,15 @@ def columns(draw: st.DrawFn) -> Column:
 @st.composite
 def outlines(draw: st.DrawFn) -> Read:
     names = draw(st.lists(ids, min_size=1, max_size=5, unique=True))
+    tables = {name: tuple(draw(st.lists(columns(), max_size=3))) for name in names}
+    needs = [need for name in names for need in (name, *(f"{name}:{column.id}" for column in tables[name]))]
     sections = tuple(
         Section(
             id=name,
             heading=draw(line.filter(lambda text: not text.endswith("#"))),
             instructions=draw(lines),
-            depends_on=tuple(draw(st.lists(st.sampled_from(names), max_size=2))),
-            columns=tuple(draw(st.lists(columns(), max_size=3))),
+            depends_on=tuple(draw(st.lists(st.sampled_from(needs), max_size=2))),
+            columns=tables[name],
         )
         for name in names
     )
@@ -100,6 +102,16 @@ def test_an_outline_as_people_write_it() -> None:
         id="zusammenfassung-groe", heading="Zusammenfassung: Größe!", depends_on=("table", "what-was-known")
     )
     assert not check_outline((first, table, last))
+
+
+def test_a_section_may_depend_on_one_column_by_ids_or_by_headings() -> None:
+    table = "## Trials: 2020 on\nColumns:\n- Participants {#n} (number)\n- Method\n\n## Sum\nDepends on: "
+    for said, need in (
+        ("Trials: 2020 on: participants", "trials-2020-on:n"),
+        ("trials-2020-on:method", "trials-2020-on:method"),
+        ("Trials: 2020 on", "trials-2020-on"),
+    ):
+        assert read_outline(table + said).sections[1].depends_on == (need,)
 
 
 def test_a_list_is_an_outline_too() -> None:

@@ -122,6 +122,26 @@ def test_a_table_is_handed_on_row_by_row() -> None:
     assert seen.missing == ((table.heading, f"S2, Year: {NOT_WRITTEN}"),)
 
 
+def test_a_column_is_handed_on_by_itself_with_what_it_comes_to() -> None:
+    number = Column(id="n", heading="Pages", format="number")
+    table = Section(id="t", heading="Books", columns=(Column(id="y", heading="Year"), number))
+    pages = {f"t:s{n}:n": completed(f"t:s{n}:n", f'{n * 100} pages [[s{n}:1 "so many"]]') for n in (1, 2)}
+    cells = pages | {f"t:s{n}:y": completed(f"t:s{n}:y", "1250") for n in (1, 2)}
+    one = Section(id="one", heading="One", depends_on=("t:n",))
+    every = Section(id="every", heading="Every", depends_on=("t",))
+    of = document(table, one, every, cells=cells, sources=("s1", "s2"))
+    sums = "Pages: sum 300, mean 150, median 150, smallest 100, largest 200 (pages); 2 of 2 answered"
+    rules, user = asked(of, "one")
+    assert f'<sums section="t:n" heading="Books">{sums}</sums>' in user
+    assert "sums block" in rules
+    assert [part.text for part in understood(rules, user).earlier] == [
+        'S1, Pages: 100 pages [[s1:1 "so many"]]\nS2, Pages: 200 pages [[s2:1 "so many"]]'
+    ]
+    _, user = asked(of, "every")
+    assert sums in user
+    assert "S1, Year: 1250" in user
+
+
 def test_what_it_builds_on_is_bounded() -> None:
     cells = {"a": completed("a", "x" * EARLIER_CHARACTERS_MAX), "b": completed("b", "short")}
     _, user = asked(document(A, B, SUM, cells=cells), "sum")
@@ -153,6 +173,8 @@ def test_a_cell_of_a_table_is_asked_its_column_s_question() -> None:
         (Column(id="c", heading="C", format="number"), '{"answer": 1250}', True),
         (Column(id="c", heading="C", format="number"), '{"answer": "1,250 pages"}', True),
         (Column(id="c", heading="C", format="number"), '{"answer": "many"}', False),
+        (Column(id="c", heading="C", format="number"), '{"answer": "12-15"}', False),
+        (Column(id="c", heading="C", format="number"), '{"answer": "$ 3.2 million"}', True),
         (Column(id="c", heading="C", format="number"), '{"answer": "Not stated"}', True),
         (Column(id="c", heading="C", format="yes_no"), '{"answer": "Yes"}', True),
         (Column(id="c", heading="C", format="yes_no"), '{"answer": "perhaps"}', False),

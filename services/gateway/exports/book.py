@@ -11,6 +11,7 @@ from schemas.cells import cell_id, text_of
 from schemas.document import Abandoned, Cell, Completed, Document, Failed
 from schemas.passages import Passage
 from schemas.references import Quoted, references
+from schemas.sums import has_figures, in_words, sums_of
 from schemas.values import Section
 from services.gateway.exports.prose import Block, Grid, Runs, Text, blocks_of, printable, runs_of
 
@@ -130,7 +131,13 @@ def _table(document: Document, section: Section) -> Grid:
         )
         for id_, source in document.sources.items()
     )
-    return Grid(tuple(_words(head) for head in heads), rows)
+    foot = tuple(_words(words) for words in footer(document, section)) if has_figures(section) else None
+    return Grid(tuple(_words(head) for head in heads), rows, foot)
+
+
+def footer(document: Document, section: Section) -> tuple[str, ...]:
+    """What each column of a table comes to, below the names of the sources."""
+    return ("All", *(in_words(sums_of(document, section, column)) for column in section.columns))
 
 
 def _answer(document: Document, id_: str) -> Runs:

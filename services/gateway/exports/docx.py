@@ -145,9 +145,10 @@ class _Writer:
     def _grid(self, grid: Grid) -> None:
         # Row by row: `table.cell(…)` walks the whole table for each cell, which takes minutes for thousands.
         table = self._word.add_table(rows=0, cols=len(grid.heads), style="Table Grid")
-        for number, row in enumerate((grid.heads, *grid.rows)):
+        rows = [(grid.heads, True), *((row, False) for row in grid.rows), *([(grid.foot, True)] if grid.foot else [])]
+        for row, is_bold in rows:
             for cell, runs in zip(table.add_row().cells, row, strict=True):
-                self._runs(cell.paragraphs[0], runs, bold=number == 0)
+                self._runs(cell.paragraphs[0], runs, bold=is_bold)
         self._word.add_paragraph()
 
     def _note(self, note: str) -> None:

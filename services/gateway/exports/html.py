@@ -46,6 +46,7 @@ blockquote { margin: .5rem 0 .5rem 1rem; padding-left: 1rem; border-left: 2px so
 table { border-collapse: collapse; font: 14px/20px system-ui, sans-serif; }
 th, td { padding: 6px 10px; border: 1px solid var(--line); text-align: left; vertical-align: top; }
 thead { display: table-header-group; }
+tfoot { display: table-row-group; font-weight: 600; }
 tr { break-inside: avoid; }
 .note { color: var(--muted); font-style: italic; }
 .sources { padding-left: 2rem; font-size: 15px; line-height: 23px; }
@@ -149,7 +150,12 @@ class _Page:
     def _grid(self, grid: Grid) -> str:
         heads = "".join(f'<th scope="col">{self._runs(head)}</th>' for head in grid.heads)
         rows = "\n".join(f"<tr>{''.join(f'<td>{self._runs(cell)}</td>' for cell in row)}</tr>" for row in grid.rows)
-        return f'<div class="table"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
+        foot = ""
+        if grid.foot is not None:
+            first, *others = (self._runs(cell) for cell in grid.foot)
+            cells = f'<th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in others)}'
+            foot = f"<tfoot><tr>{cells}</tr></tfoot>\n"
+        return f'<div class="table"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n{foot}</table></div>'
 
     def _runs(self, runs: Iterable[Run]) -> str:
         return "".join(self._run(run) for run in runs)

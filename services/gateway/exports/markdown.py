@@ -8,8 +8,9 @@ from schemas.cells import cell_id, text_of
 from schemas.citations import MARKER, visible
 from schemas.document import Abandoned, Document
 from schemas.references import Reference, references
+from schemas.sums import has_figures
 from schemas.values import Section
-from services.gateway.exports.book import Evidence, name_of, note_of, title_of, where
+from services.gateway.exports.book import Evidence, footer, name_of, note_of, title_of, where
 
 Numbers = Mapping[tuple[str, int], int]
 
@@ -47,6 +48,8 @@ def _table(document: Document, section: Section, numbers: Numbers) -> str:
     for id_, source in document.sources.items():
         answers = [_answer(document, cell_id(section.id, id_, column.id), numbers) for column in section.columns]
         lines.append(_row([source.given.name, *answers]))
+    if has_figures(section):
+        lines.append(_row([f"**{words}**" for words in footer(document, section)]))
     return "\n".join(lines)
 
 

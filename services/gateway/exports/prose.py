@@ -82,10 +82,11 @@ class Code(msgspec.Struct, frozen=True):
 
 
 class Grid(msgspec.Struct, frozen=True):
-    """A table; every row is as long as the first."""
+    """A table; every row is as long as the first. `foot`: what its columns come to, where there is more to say than words."""
 
     heads: tuple[Runs, ...]
     rows: tuple[tuple[Runs, ...], ...]
+    foot: tuple[Runs, ...] | None = None
 
 
 class Rule(msgspec.Struct, frozen=True):

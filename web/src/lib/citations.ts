@@ -4,7 +4,7 @@
  */
 
 /** What Python's `\s` is; JavaScript's differs in six characters. */
-const SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
+export const SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 
 const ID = '[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?';
 

@@ -1,6 +1,7 @@
 /** What the parts of the page say that are loaded when they are first wanted. `messages.ts` has all of it. */
 
 import { LANGUAGE, count, money, seconds, whole } from './intl';
+import type { Sums } from './sums';
 import type { Estimate } from './types';
 
 // -- Screens -------------------------------------------------------------------------------------------------------------
@@ -199,6 +200,10 @@ export const palette = {
   action: 'Do',
 };
 
+const decimals = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 20 });
+/** A decimal number that is written out; no float touches it. */
+const exact = (decimal: string) => decimals.format(decimal as Intl.StringNumericLiteral);
+
 export const table = {
   noRows: 'Each source becomes a row. There are none yet.',
   menu: (heading: string) => `Column ‘${heading}’`,
@@ -207,6 +212,52 @@ export const table = {
   progress: 'Filled in',
   formats: { text: 'Text', number: 'A number', yes_no: 'Yes or no', date: 'A date', one_of: 'One of' },
   done: (done: number, all: number) => `${whole.format(done)} of ${whole.format(all)}`,
+  notAsked: 'not asked',
+  inAll: 'In all',
+  /** What a column comes to: its figures, a line each. */
+  sums: (sums: Sums): string[] => {
+    switch (sums.type) {
+      case 'TextSums':
+        return [];
+      case 'NumberSums':
+        return sums.figures.flatMap(({ unit, sum, mean, median, min, max }) => [
+          `Sum ${exact(sum)}${unit === '' ? '' : ` ${unit}`}`,
+          `mean ${exact(mean)}, median ${exact(median)}`,
+          `from ${exact(min)} to ${exact(max)}`,
+        ]);
+      case 'OptionSums':
+        return [sums.counts.map(({ option, count: times }) => `${option} ${whole.format(times)}`).join(', ')];
+      case 'DateSums':
+        return sums.earliest === '' ? [] : [`from ${sums.earliest} to ${sums.latest}`];
+    }
+  },
+  answered: ({ asked, answered, not_stated, other }: Sums) =>
+    [
+      `${whole.format(answered)} of ${whole.format(asked)} answered`,
+      not_stated > 0 ? `${whole.format(not_stated)} not stated` : '',
+      other > 0 ? `${whole.format(other)} in another form` : '',
+    ]
+      .filter((part) => part !== '')
+      .join(', '),
+  add: 'Add a column',
+  change: 'Change',
+  changeOf: (heading: string) => `Column ‘${heading}’`,
+  heading: 'Column',
+  headingHint: 'How many took part?',
+  instructions: 'What exactly is asked (optional)',
+  options: 'Answers to choose from, one a line',
+  noOptions: 'Say at least one answer to choose from.',
+  asked: 'Asked of',
+  everyone: (sources: number) => `all ${count(sources, 'source')}`,
+  sample: (sources: number) => `${count(sources, 'source')}, to try it first`,
+  kept: (sources: number) => `the ${count(sources, 'source')} it is tried on`,
+  see: 'See what it comes to',
+  tried: (asked: number, sources: number) => `Tried on ${whole.format(asked)} of ${count(sources, 'source')}`,
+  fill: 'Ask all sources',
+  fillOf: (heading: string) => `‘${heading}’ of all sources`,
+  updateStale: (cells: number) => `Rewrite ${count(cells, 'stale cell')}`,
+  remove: 'Remove the column',
+  removeOf: (heading: string) => `Without the column ‘${heading}’`,
 };
 
 export const keys: readonly (readonly [string, string])[] = [

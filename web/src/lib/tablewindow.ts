@@ -48,3 +48,9 @@ export function stepped(at: Place, key: string, rows: number, columns: number): 
       return null;
   }
 }
+
+/** So many of these, spread evenly: what comes first is seldom what the rest is like. */
+export function spread<Item>(all: readonly Item[], count: number): Item[] {
+  const few = Math.min(count, all.length);
+  return all.filter((_item, at) => Math.floor(((at + 1) * few) / all.length) > Math.floor((at * few) / all.length));
+}

@@ -92,6 +92,7 @@ export interface Section {
   id: string;
   heading: string;
   instructions: string;
+  /** `section`, or `table:column` for one column's answers. */
   depends_on: readonly string[];
   columns: readonly Column[];
 }

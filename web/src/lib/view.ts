@@ -37,10 +37,18 @@ export function cellsOfSection(document: Document, section: Section): string[] {
   if (section.columns.length === 0) return [section.id];
   const rows = Object.keys(document.sources);
   return rows.flatMap((row) =>
-    section.columns
-      .filter((column) => column.sample.length === 0 || column.sample.includes(row))
-      .map((column) => `${section.id}:${row}:${column.id}`),
+    section.columns.filter((column) => isAsked(column, row)).map((column) => `${section.id}:${row}:${column.id}`),
   );
+}
+
+/** Whether a column's question is asked of this source: of all, unless it is being tried on a sample. */
+export function isAsked(column: Column, row: string): boolean {
+  return column.sample.length === 0 || column.sample.includes(row);
+}
+
+/** The ids of the sections that one is written from, wholly or in part: `parent_ids` in `schemas/cells.py`. */
+export function parentIds(section: Section): ReadonlySet<string> {
+  return new Set(section.depends_on.map((need) => need.split(':')[0] ?? need));
 }
 
 /** Where a cell stands: its section, and of a table's cell its row and column. */
@@ -107,7 +115,8 @@ export function ran_ms(document: Document, now_ms: number): number {
 
 /** The headings that a waiting section waits for. */
 export function waitsFor(document: Document, section: Section): string[] {
+  const parents = parentIds(section);
   return document.outline
-    .filter((other) => section.depends_on.includes(other.id) && sectionState(document, other) !== 'done')
+    .filter((other) => parents.has(other.id) && sectionState(document, other) !== 'done')
     .map((other) => other.heading);
 }

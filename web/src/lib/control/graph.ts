@@ -2,6 +2,7 @@
 
 import dagre from '@dagrejs/dagre';
 import type { Section } from '../types';
+import { parentIds } from '../view';
 
 export interface GraphNode {
   id: string;
@@ -35,7 +36,7 @@ export function graphOf(outline: readonly Section[]): Graph {
   const known = new Set(outline.map((section) => section.id));
   for (const section of outline) graph.setNode(section.id, { ...NODE });
   for (const section of outline) {
-    for (const on of section.depends_on) if (known.has(on)) graph.setEdge(on, section.id);
+    for (const on of parentIds(section)) if (known.has(on)) graph.setEdge(on, section.id);
   }
   dagre.layout(graph);
   const placed = outline.map(({ id, heading }) => {
