@@ -174,11 +174,15 @@ class System:
         finally:
             await bus.close()
 
-    async def facts(self, document: str) -> list[AnyFact]:
-        """A document's log."""
+    async def log(self, document: str) -> list[tuple[int, AnyFact]]:
+        """A document's facts, each with its sequence."""
         async with self.bus() as bus:
             stored = read(bus.client, subjects.FACTS, subjects.facts_stored(document))
-            return [decode_fact(one.data) async for one in stored]
+            return [(one.sequence, decode_fact(one.data)) async for one in stored]
+
+    async def facts(self, document: str) -> list[AnyFact]:
+        """A document's facts."""
+        return [fact for _, fact in await self.log(document)]
 
     async def passages(self, document: str, source: str, digest: str) -> Passages:
         """A source as it was read; `digest` is its bytes'."""
