@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from schemas.events import AnyFact
 from schemas.preview import TouchedCell
 from schemas.requests import Brief, SourceAsked, Title
 from schemas.values import (
@@ -195,6 +196,13 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     sources_removed: tuple[str, ...]
     sources_replaced: tuple[str, ...]
     cells: tuple[Difference, ...]
+
+
+class Logged(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact, and where it stands: a line of the log."""
+
+    sequence: int
+    fact: AnyFact
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

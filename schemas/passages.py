@@ -30,5 +30,14 @@ class Passages(msgspec.Struct, frozen=True, kw_only=True):
     pages: int = 0
 
 
+class PassagesRead(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reader is shown of a source: its passages, which have all of its text between them."""
+
+    source: str
+    name: str
+    pages: int
+    passages: tuple[Passage, ...]
+
+
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Passages).decode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -216,6 +216,12 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     status: int
     detail: str
     errors: tuple[FieldProblem, ...] = ()
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """`ok`: this process answers; `ready`: a document could be written."""
+
+    status: Literal["ok", "ready"]
 
 
 class CaughtUp(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):

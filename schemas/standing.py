@@ -26,7 +26,7 @@ from schemas.cells import (
     plan_digest,
     wanted_cells,
 )
-from schemas.document import Cell, Document, Failed, Queued, Retrying, Source, Writing
+from schemas.document import Abandoned, Cell, Document, Done, Failed, Paused, Queued, Retrying, Running, Source, Writing
 from schemas.events import PLAN_CELL
 from schemas.values import Reason, ReasonKind, Section
 
@@ -74,6 +74,23 @@ def outdated(document: Document, cell: Cell) -> bool:
         return bool(document.outline) or plan_digest(document) != cell.input_digest
     standing = standings(document).get(cell.id)
     return standing is None or standing.digest != cell.input_digest
+
+
+def is_settled(document: Document) -> bool:
+    """Whether nothing will be written before somebody asks for it.
+
+    Not so in the moment between an edit and its first job; nor where nobody was there to watch: whoever looks brings it back.
+    """
+    match document.run:
+        case Running() | Paused(reason="last_viewer_left"):
+            return False
+        case Done() | Abandoned() if document.version > document.rested and not document.outline:
+            plan = document.cells.get(PLAN_CELL)
+            return plan is not None and plan.input_digest == plan_digest(document)
+        case Done() | Abandoned() if document.version > document.rested:
+            return all(one.is_over or not one.may_write for one in standings(document).values())
+        case _:
+            return True
 
 
 def _parents_first(by_id: Mapping[str, Section]) -> Iterator[Section]:

@@ -184,9 +184,9 @@ class Creating:
             return (await bucket.get(SECRET)).value or b""
 
 
-def imagined(wanted: DocumentAsked, providers: Collection[str]) -> Document:
+def imagined(wanted: DocumentAsked, providers: Collection[str], template: Template | None = None) -> Document:
     """The document that a request would make, for an estimate: nothing is kept. Problem 422 names what cannot be."""
-    outline = outline_of(wanted.outline)
+    outline = outline_of(wanted.outline) if template is None else Read("", template.sections)
     _check(wanted, outline, providers)
     sources = tuple(
         SourceGiven(

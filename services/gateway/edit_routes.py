@@ -23,6 +23,7 @@ from schemas.edit_requests import (
     Edited,
     Estimated,
     History,
+    Logged,
     OfferPost,
     OutlinePut,
     RestorePost,
@@ -43,6 +44,7 @@ from services.gateway.creating import Creating, imagined
 from services.gateway.editing import Editing, Make, Wish
 from services.gateway.history import Written
 from services.gateway.hub import Hubs
+from services.gateway.library import Library, owner_of
 from services.gateway.problems import Problem, decoded
 from services.shared.bus import Bus
 from services.shared.settings import Settings
@@ -64,12 +66,21 @@ class EditFace:
     """The handlers."""
 
     def __init__(  # noqa: PLR0913 -- the parts, by name
-        self, *, bus: Bus, settings: Settings, access: Access, creating: Creating, store: SourceStore, hubs: Hubs
+        self,
+        *,
+        bus: Bus,
+        settings: Settings,
+        access: Access,
+        creating: Creating,
+        store: SourceStore,
+        hubs: Hubs,
+        library: Library,
     ) -> None:
         self._access = access
         self._creating = creating
         self._store = store
         self._hubs = hubs
+        self._library = library
         self._providers = settings.providers
         prices = {name: (price.input, price.output) for name, price in settings.prices.items()}
         self._editing = Editing(
@@ -255,9 +266,9 @@ class EditFace:
 
     async def estimate(self, request: Request) -> Response:
         """What a new document would come to."""
-        document = imagined(
-            decoded(await _body(request, SOURCE_BYTES_MAX + BODY_BYTES_MAX), DocumentAsked), self._providers
-        )
+        wanted = decoded(await _body(request, SOURCE_BYTES_MAX + BODY_BYTES_MAX), DocumentAsked)
+        template = wanted.template and await self._library.template(owner_of(request), wanted.template)
+        document = imagined(wanted, self._providers, template or None)
         planned = document if document.outline else replace(document, outline=unplanned())
         cells = cells_of(planned)
         return _json(Estimated(cells=cells, estimate=estimate(planned, cells, self._editing.figures)))
@@ -309,7 +320,7 @@ class EditFace:
     async def _lines(self, facts: AsyncIterator[Written], limit: int) -> AsyncIterator[bytes]:
         count = 0
         async for sequence, fact in facts:
-            yield msgspec.json.encode({"sequence": sequence, "fact": fact}) + b"\n"
+            yield msgspec.json.encode(Logged(sequence=sequence, fact=fact)) + b"\n"
             count += 1
             if count >= limit:
                 return
@@ -342,7 +353,7 @@ class EditFace:
 
 
 def _wish(request: Request) -> Wish:
-    cause, who = request.headers.get("scriptorium-cause", "reader"), request.headers.get("scriptorium-who", "")
+    cause, who = request.headers.get("scriptorium-cause", "reader"), _name(request.headers.get("scriptorium-who", ""))
     if cause not in get_args(Cause):
         changes.refuse("Scriptorium-Cause", f"One of {', '.join(get_args(Cause))}.", 400)
     if len(who) > WHO_CHARACTERS_MAX:
@@ -351,6 +362,14 @@ def _wish(request: Request) -> Wish:
     if preview not in {"true", "false"}:
         changes.refuse("preview", "true or false.", 400)
     return Wish(msgspec.convert(cause, Cause), who, request.headers.get("if-match"), preview == "true")
+
+
+def _name(header: str) -> str:
+    """In UTF-8, where it is that: a header's bytes come as Latin-1 (WSGI's and ASGI's way)."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return header
 
 
 # -- What a refusal 412 shows: what was to be changed, as it is now ----------------------------------------------------------

@@ -14,7 +14,7 @@ from schemas import commands, library, subjects
 from schemas.commands import AnyCommand, DeleteDocument, StopDocument
 from schemas.document import Document, Running
 from schemas.outline import check_outline
-from schemas.requests import DuplicateAsked, Template, TemplateAsked
+from schemas.requests import DuplicateAsked, Template, TemplateAsked, Templates
 from services.gateway.access import Access, new_id
 from services.gateway.creating import Creating, Made, outline_of
 from services.gateway.hub import Hub, Hubs
@@ -133,7 +133,7 @@ class LibraryFace:
 
     async def templates(self, request: Request) -> Response:
         """Those that come with Scriptorium, and those of whoever asks."""
-        return _json({"templates": await self._library.templates(owner_of(request))})
+        return _json(Templates(templates=tuple(await self._library.templates(owner_of(request)))))
 
     async def save(self, request: Request) -> Response:
         """Keep an outline, or that of a document."""

@@ -27,13 +27,14 @@ from schemas.edit_requests import (
 )
 from schemas.library import Cards
 from schemas.operations import ActOnProcess, ProcessesShown, TurnDials
-from schemas.passages import Passage, Passages
+from schemas.passages import Passage, PassagesRead
 from schemas.requests import (
     DemoAsked,
     Demos,
     DocumentAsked,
     DocumentMade,
     DuplicateAsked,
+    Health,
     ModelAsked,
     ModelsKnown,
     ModelTried,
@@ -84,6 +85,7 @@ EDIT_CALLS: tuple[Call, ...] = (
         DocumentAsked,
         {200: Estimated},
         (400, 403, 413, 415, 422),
+        headers=("Scriptorium-Owner",),
     ),
     _edit("patch", "", "Change title, brief or parts of the policy.", DocumentPatch),
     _edit("put", "/outline", "Make this the outline.", OutlinePut),
@@ -134,7 +136,7 @@ CALLS: tuple[Call, ...] = (
         DocumentAsked,
         {201: DocumentMade},
         (400, 403, 413, 415, 422, 503),
-        headers=("Idempotency-Key", "Prefer"),
+        headers=("Idempotency-Key", "Prefer", "Scriptorium-Owner"),
     ),
     Call(
         "post",
@@ -152,7 +154,7 @@ CALLS: tuple[Call, ...] = (
         None,
         {200: Document},
         (400, 404, 406, 422, 503),
-        query=("format", "section"),
+        query=("format", "section", "at"),
     ),
     Call(
         "get",
@@ -175,7 +177,9 @@ CALLS: tuple[Call, ...] = (
         (401, 403, 404, 503),
         needs_key=True,
     ),
-    Call("get", f"{_ID}/sources/{{source}}/passages", "A source as it was read.", None, {200: Passages}, (404, 503)),
+    Call(
+        "get", f"{_ID}/sources/{{source}}/passages", "A source as it was read.", None, {200: PassagesRead}, (404, 503)
+    ),
     Call("get", f"{_ID}/sources/{{source}}/passages/{{number}}", "One passage.", None, {200: Passage}, (404, 503)),
     Call(
         "get",
@@ -250,6 +254,7 @@ CALLS: tuple[Call, ...] = (
         DuplicateAsked,
         {201: DocumentMade},
         (400, 403, 404, 415, 422, 503),
+        headers=("Scriptorium-Owner",),
     ),
     Call(
         "get",
@@ -297,8 +302,8 @@ CALLS: tuple[Call, ...] = (
         {200: ModelTried},
         (400, 403, 413, 422, 429),
     ),
-    Call("get", "/healthz", "This process answers.", None, {200: None}),
-    Call("get", "/readyz", "A document could be written.", None, {200: None}, (503,)),
+    Call("get", "/healthz", "This process answers.", None, {200: Health}),
+    Call("get", "/readyz", "A document could be written.", None, {200: Health}, (503,)),
     Call("get", "/metrics", "Figures for Prometheus.", None, {200: TEXT}),
     Call("get", "/openapi.json", "This description.", None, {200: None}),
     Call("get", "/asyncapi.json", "The same of the bus and of the event stream.", None, {200: None}),

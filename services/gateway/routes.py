@@ -21,8 +21,8 @@ from schemas import commands, subjects
 from schemas.asyncapi import asyncapi
 from schemas.commands import AnyCommand, ResumeDocument, StopDocument
 from schemas.document import Document
-from schemas.passages import Passages
-from schemas.requests import NAME_CHARACTERS_MAX, DemoAsked, DocumentAsked
+from schemas.passages import Passages, PassagesRead
+from schemas.requests import NAME_CHARACTERS_MAX, DemoAsked, Demos, DocumentAsked, DocumentMade, Health, UploadMade
 from schemas.values import SOURCE_BYTES_MAX
 from services.gateway import demos, page_files
 from services.gateway.access import COOKIE, Access, new_id
@@ -89,7 +89,15 @@ class Face:
         self.hubs = hubs
         self.leases = leases
         self.http = http
-        self.editing = EditFace(bus=bus, settings=settings, access=access, creating=creating, store=store, hubs=hubs)
+        self.editing = EditFace(
+            bus=bus,
+            settings=settings,
+            access=access,
+            creating=creating,
+            store=store,
+            hubs=hubs,
+            library=library,
+        )
         self.models = ModelsFace(settings)
         self.control = ControlFace(bus, access, rooms, settings.gateway)
 
@@ -222,12 +230,12 @@ class Face:
         if len(name) > NAME_CHARACTERS_MAX:
             raise Problem(422, f"The name of an upload may have {NAME_CHARACTERS_MAX} characters.")
         data = await _body(request, SOURCE_BYTES_MAX)
-        return _json({"upload": await self.uploads.put(name, data)}, 201)
+        return _json(UploadMade(upload=await self.uploads.put(name, data)), 201)
 
     async def passages(self, request: Request) -> Response:
         """All passages of one source."""
         found = await self._read(request)
-        return _json({"source": found.source, "name": found.name, "pages": found.pages, "passages": found.passages})
+        return _json(PassagesRead(source=found.source, name=found.name, pages=found.pages, passages=found.passages))
 
     async def passage(self, request: Request) -> Response:
         """One passage."""
@@ -255,7 +263,7 @@ class Face:
 
     async def demos(self, _request: Request) -> Response:
         """What may be had ready-made."""
-        return _json({"demos": demos.offered()})
+        return _json(Demos(demos=tuple(demos.offered())))
 
     async def create_demo(self, request: Request) -> Response:
         """A ready-made document, written anew."""
@@ -285,14 +293,14 @@ class Face:
 
     async def healthz(self, _request: Request) -> Response:
         """This process answers."""
-        return _json({"status": "ok"})
+        return _json(Health(status="ok"))
 
     async def readyz(self, _request: Request) -> Response:
         """200 once a document could be written."""
         absent = await missing(self.bus, self.settings, self.http)
         if absent:
             raise Problem(503, " ".join(absent))
-        return _json({"status": "ready"})
+        return _json(Health(status="ready"))
 
     async def metrics(self, _request: Request) -> Response:
         """For Prometheus."""
@@ -310,12 +318,12 @@ class Face:
 
     async def _created(self, request: Request, made: Made) -> Response:
         base = self.settings.gateway.public_url or f"{request.url.scheme}://{request.url.netloc}"
-        body = {
-            "id": made.id,
-            "key": made.key,
-            "url": f"{base}/d/{made.id}",
-            "events": f"{base}/api/documents/{made.id}/events",
-        }
+        body = DocumentMade(
+            id=made.id,
+            key=made.key,
+            url=f"{base}/d/{made.id}",
+            events=f"{base}/api/documents/{made.id}/events",
+        )
         return await self._created_headers(request, _json(body, 201), made, {})
 
     async def _created_headers(
