@@ -11,6 +11,7 @@ RUN cd web && node "$NODE/lib/node_modules/npm/bin/npm-cli.js" ci --no-audit --n
 COPY pyproject.toml README.md LICENSE ./
 COPY web web
 COPY schemas schemas
+COPY scriptorium scriptorium
 COPY services services
 RUN cd web && node "$NODE/lib/node_modules/npm/bin/npm-cli.js" run build
 RUN hatchling build -t wheel -d /dist

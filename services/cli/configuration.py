@@ -6,22 +6,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from services.cli.refused import refused
 from services.shared.models.registry import Registry, UnknownModelError
 from services.shared.models.requests import Provider
 from services.shared.settings import CONFIG_VARIABLE, Settings
 
-BAD_INPUT = 2
 DEFAULT_FILE = Path("scriptorium.toml")
-
-
-def refused(message: str, code: int = BAD_INPUT) -> typer.Exit:
-    """To be raised: says why on standard error, and ends."""
-    typer.echo(message, err=True)
-    return typer.Exit(code)
 
 
 def config_file(given: Path | None) -> Path | None:

@@ -11,11 +11,12 @@ import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx2
 
+from services.cli.options import Part
 from services.shared.settings import Settings
 
 ESTABLISHED: Final = "01"
@@ -23,9 +24,6 @@ OK: Final = 200
 TIMEOUT_S: Final = 3.0
 NATS_PORT: Final = 4222
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
-
-
-Part = Literal["nats", "gateway", "conductor", "planner", "ingester", "writer", "simulator"]
 
 
 def ailing(part: Part, settings: Settings) -> str | None:

@@ -1,33 +1,25 @@
-"""`scriptorium`: run it all, run one service, write a document from the terminal."""
+"""`scriptorium`: all that the page can do, from the terminal; and what runs it: all of it, or one service."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import runpy
-import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 import typer
 
-from services.cli.configuration import config_file, missing_keys, read_settings, refused
-from services.cli.health import Part, ailing
-from services.cli.house import House, HouseError, Options
-from services.cli.nats_config import PASSWORD, bad_passwords, nats_config, new_passwords
-from services.cli.up import up
-from services.cli.write import write
+from services.cli import editing, library, looking, options, sources, tables
+from services.cli.exporting import export
+from services.cli.write import estimate, write
 
 WRITERS_MAX = 64
-FAILED = 1
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
-Service = Literal["gateway", "conductor", "planner", "ingester", "writer", "simulator"]
-SERVICES: tuple[Service, ...] = get_args(Service)
-WITH_OPTIONS: frozenset[Service] = frozenset({"gateway", "simulator"})
+SERVICES: tuple[options.Service, ...] = get_args(options.Service)
+WITH_OPTIONS: frozenset[options.Service] = frozenset({"gateway", "simulator"})
 """They read options of their own."""
 
 ConfigOption = Annotated[
@@ -50,7 +42,41 @@ def scriptorium(
     """Living documents, written in parallel by language models."""
 
 
-@app.command("up")
+def _panel(panel: str, **commands: Callable[..., None]) -> None:
+    """Commands under one heading of the help, in this order; an underscore is a hyphen."""
+    for name, command in commands.items():
+        app.command(name.replace("_", "-"), rich_help_panel=panel)(command)
+
+
+_panel(options.WRITING, write=write, estimate=estimate, watch=looking.watch, stop=looking.stop, resume=looking.resume)
+_panel(options.LOOKING, list=library.list_documents, show=looking.show, history=looking.history)
+_panel(
+    options.CHANGING,
+    edit=editing.edit,
+    rewrite=editing.rewrite,
+    accept=editing.accept,
+    decline=editing.decline,
+    lock=editing.lock,
+    unlock=editing.unlock,
+    update=editing.update,
+)
+_panel(
+    options.SOURCES,
+    table=tables.table,
+    add_source=sources.add_source,
+    replace_source=sources.replace_source,
+    remove_source=sources.remove_source,
+)
+_panel(
+    options.LIBRARY,
+    export=export,
+    duplicate=library.duplicate,
+    delete=library.delete,
+    templates=library.templates,
+)
+
+
+@app.command("up", rich_help_panel=options.RUNNING)
 def run_up(  # noqa: PLR0913, PLR0917 -- the command's options, as typer reads them
     port: Annotated[
         int | None, typer.Option(min=0, max=65_535, help="The page's port, 8080 by default; 0: a free one.")
@@ -71,32 +97,24 @@ def run_up(  # noqa: PLR0913, PLR0917 -- the command's options, as typer reads t
     ] = None,
 ) -> None:
     """Run everything: nats-server, the services and, with no model configured, the simulator."""
-    file = config_file(config)
-    settings = read_settings(file)
-    for line in missing_keys(settings):
-        typer.echo(line, err=True)
-    try:
-        house = House(Options(port, writers, data, file, nats, simulator, demo), settings)
-    except HouseError as error:
-        raise refused(str(error)) from None
-    with house:
-        raise typer.Exit(asyncio.run(up(house)))
+    from services.cli.house import Options  # noqa: PLC0415 -- see services/cli/running.py
+    from services.cli.running import run_up as run  # noqa: PLC0415
+
+    run(Options(port, writers, data, config, nats, simulator, demo))
 
 
-app.command("write")(write)
-
-
-def _service(name: Service) -> None:
+def _service(name: options.Service) -> None:
     extra = name in WITH_OPTIONS
 
     def command(context: typer.Context) -> None:
-        read_settings(config_file(None))
-        sys.argv = [f"scriptorium {name}", *context.args]
-        runpy.run_module(f"services.{name}", run_name="__main__")
+        from services.cli.running import run_service  # noqa: PLC0415
+
+        run_service(name, context.args)
 
     own_help: list[str] = [] if extra else ["--help"]
     app.command(
         name,
+        rich_help_panel=options.RUNNING,
         help=f"Run one {name} alone, with the settings of the environment.",
         context_settings={"allow_extra_args": extra, "ignore_unknown_options": extra, "help_option_names": own_help},
     )(command)
@@ -106,38 +124,35 @@ for _name in SERVICES:
     _service(_name)
 
 
-@app.command("health")
+@app.command("health", rich_help_panel=options.RUNNING)
 def health(
     service: Annotated[
-        Part, typer.Argument(help="One that runs on this machine, with the settings of the environment.")
+        options.Part, typer.Argument(help="One that runs on this machine, with the settings of the environment.")
     ],
 ) -> None:
     """Say whether a service is well: exit code 0 or 1."""
-    wrong = ailing(service, read_settings(config_file(None)))
-    if wrong is not None:
-        raise refused(wrong, FAILED)
-    typer.echo(f"{service} is well")
+    from services.cli.running import run_health  # noqa: PLC0415
+
+    run_health(service)
 
 
-@app.command("nats-config")
+@app.command("nats-config", rich_help_panel=options.RUNNING)
 def print_nats_config(
     listen: Annotated[str, typer.Option(help="Where the server listens.", metavar="HOST:PORT")] = "127.0.0.1:4222",
     store: Annotated[Path, typer.Option(file_okay=False, help="Where it keeps its streams.")] = Path("data/nats"),
 ) -> None:
     """Print nats-server's configuration: users, what each may do, limits. The passwords stay in the environment."""
-    wrong = bad_passwords(os.environ)
-    if wrong:
-        lines = [f"  {name}" for name in wrong]
-        reason = f"Not set, or not of the form {PASSWORD.pattern} (`scriptorium passwords` makes some):"
-        raise refused("\n".join([reason, *lines]))
-    typer.echo(nats_config(listen, str(store)), nl=False)
+    from services.cli import running  # noqa: PLC0415
+
+    running.print_nats_config(listen, str(store))
 
 
-@app.command("passwords")
+@app.command("passwords", rich_help_panel=options.RUNNING)
 def print_passwords() -> None:
     """Print a new password for each of the bus's users, as lines of an environment file."""
-    for name, password in new_passwords().items():
-        typer.echo(f"{name}={password}")
+    from services.cli import running  # noqa: PLC0415
+
+    running.print_passwords()
 
 
 def run() -> None:

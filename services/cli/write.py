@@ -1,223 +1,198 @@
-"""`scriptorium write`: a document from the terminal, with live progress on stderr and Markdown on stdout."""
+"""`scriptorium write` and `estimate`: a document from the terminal, live progress on stderr, the document on stdout."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
-import tempfile
-import tomllib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx2
 import msgspec
 import typer
-from rich.console import Console
-from rich.live import Live
 
-from schemas.document import Abandoned, Document, Done, Failed, Paused
-from schemas.outline import check_outline
-from schemas.outline_markdown import read_outline
-from schemas.requests import DocumentAsked, DocumentMade, OutlineAsked, SourceAsked
-from schemas.values import SOURCE_BYTES_MAX, Policy, Section
-from services.cli.configuration import BAD_INPUT, config_file, read_settings, refused
-from services.cli.house import House, HouseError, Options
-from services.cli.progress import Progress
-from services.cli.supervisor import Supervisor
-from services.cli.up import start, until_ready
-from services.client.client import Problem, ScriptoriumClient
+from schemas.document import Abandoned, Document, Done, Paused
+from schemas.edit_requests import Estimated
+from schemas.requests import DocumentAsked, OutlineAsked, SourceAsked
+from schemas.values import Policy
+from services.cli import options, reading, showing
+from services.cli.asking import Asking
+from services.cli.progress import followed
+from services.cli.reading import Address, File
+from services.cli.refused import refused
+from services.cli.sources import asked
+from services.client import DocumentClient, Problem, ScriptoriumClient
 
-GATEWAY = "http://127.0.0.1:8080"
-FAILED = 1
-INTERRUPTED = 130
 STOP_S = 2.0
+
+Brief = Annotated[str, typer.Argument(help="What the document is about, or @FILE.")]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option("--source", "-s", metavar="FILE|URL", help="Text, Markdown, HTML or PDF; may be repeated."),
+]
+Outline = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, dir_okay=False, help="Sections, as Markdown, JSON or TOML; else they are planned.", metavar="FILE"
+    ),
+]
+TemplateName = Annotated[str | None, typer.Option(metavar="ID", help="A ready-made outline: `scriptorium templates`.")]
+Title = Annotated[str, typer.Option(help="Its title.")]
+PolicyPairs = Annotated[
+    list[str] | None,
+    typer.Option(help="Such as model=local/small or budget=0.5; repeatable.", metavar="NAME=VALUE"),
+]
+
+
+class Wrote(msgspec.Struct, frozen=True, kw_only=True):
+    """What `write` answers as JSON. Not its key: that is remembered."""
+
+    id: str
+    url: str
+    document: Document
 
 
 def write(  # noqa: PLR0913, PLR0917 -- the command's options, as typer reads them
-    brief: Annotated[str, typer.Argument(help="What the document is about.")],
-    source: Annotated[
-        list[Path] | None,
-        typer.Option("--source", "-s", exists=True, dir_okay=False, readable=True, help="A file; may be repeated."),
-    ] = None,
-    outline: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Sections, as Markdown, JSON or TOML.", metavar="FILE"),
-    ] = None,
-    title: Annotated[str, typer.Option(help="Its title.")] = "",
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(help="Such as model=local/small or budget=0.5; repeatable.", metavar="NAME=VALUE"),
-    ] = None,
-    gateway: Annotated[
-        str | None, typer.Option(help=f"A running gateway; {GATEWAY} by default.", metavar="URL")
-    ] = None,
+    brief: Brief,
+    source: Sources = None,
+    outline: Outline = None,
+    template: TemplateName = None,
+    title: Title = "",
+    policy: PolicyPairs = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only say what it would come to.")] = False,
     up: Annotated[bool, typer.Option("--up", help="Start everything for this one document.")] = False,
+    gateway: options.Gateway = None,
+    json: options.Json = False,
 ) -> None:
-    """Write a document and print it as Markdown."""
+    """Write a document and print it as Markdown; afterwards, `last` names it.
+
+    `scriptorium write "What does this licence allow?" --source LICENSE`
+    """
     if up and gateway is not None:
         raise refused("--up starts a gateway of its own: leave out --gateway.")
-    if gateway is not None and not gateway.startswith(("http://", "https://")):
-        msg = f"--gateway {gateway}: an address is needed, such as {GATEWAY}"
-        raise refused(msg)
-    try:
-        wanted = DocumentAsked(brief=brief, title=title, outline=_outline(outline), policy=_policy(policy or ()))
-        files = [(file.name, _bytes(file)) for file in source or ()]
-    except ValueError as error:
-        raise refused(str(error)) from None
-    address = None if up else gateway or GATEWAY
-    try:
-        raise typer.Exit(asyncio.run(_run(address, wanted, files)))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        raise refused("Stopped.", INTERRUPTED) from None
+    asking = Asking(gateway=gateway, json=json)
+    wanted, given = _wanted(brief, source, outline, template, title, policy)
+    if estimate:
+        asking.run(_estimate(asking, wanted, given, up=up))
+    asking.run(_run(asking, wanted, given, up=up))
+
+
+def estimate(  # noqa: PLR0913, PLR0917
+    brief: Brief,
+    source: Sources = None,
+    outline: Outline = None,
+    template: TemplateName = None,
+    title: Title = "",
+    policy: PolicyPairs = None,
+    gateway: options.Gateway = None,
+    json: options.Json = False,
+) -> None:
+    """Say what a document would come to, before anything is spent: cells, calls, tokens, cost, time."""
+    asking = Asking(gateway=gateway, json=json)
+    wanted, given = _wanted(brief, source, outline, template, title, policy)
+    asking.run(_estimate(asking, wanted, given, up=False))
 
 
 # -- What was asked for ---------------------------------------------------------------------------------------------------
 
 
-def _bytes(file: Path) -> bytes:
+def _wanted(  # noqa: PLR0913, PLR0917
+    brief: str,
+    source: Sequence[str] | None,
+    outline: Path | None,
+    template: str | None,
+    title: str,
+    policy: Sequence[str] | None,
+) -> tuple[DocumentAsked, list[File | Address]]:
+    """All but the sources, which are handed over later."""
     try:
-        data = file.read_bytes()
-    except OSError as error:
-        msg = f"--source {file}: {error.strerror or error}"
-        raise ValueError(msg) from None
-    if len(data) > SOURCE_BYTES_MAX:
-        msg = f"--source {file}: a source may have {SOURCE_BYTES_MAX} bytes, this has {len(data)}."
-        raise ValueError(msg)
-    return data
+        told = {
+            "brief": dict(reading.texts([f"brief={brief}"], "BRIEF"))["brief"],
+            "title": title,
+            "policy": msgspec.convert(reading.policy(policy or ()), Policy),
+            "outline": _plain(reading.outline(outline)),
+            "template": template,
+        }
+        # Converted, not made: only so are its limits looked at.
+        wanted = msgspec.convert({name: value for name, value in told.items() if value is not None}, DocumentAsked)
+        return wanted, reading.sources(source or ())
+    except ValueError as error:
+        raise refused(str(error)) from None
 
 
-def _outline(file: Path | None) -> OutlineAsked | str | None:
-    """Markdown, or `{"sections": […]}` or the bare list as JSON or TOML. ValueError."""
-    if file is None:
+def _plain(outline: OutlineAsked | str | None) -> object:
+    return msgspec.to_builtins(outline)
+
+
+# -- Estimating it --------------------------------------------------------------------------------------------------------
+
+
+async def _estimate(asking: Asking, wanted: DocumentAsked, given: Sequence[File | Address], *, up: bool) -> int:
+    async with _gateway(asking, up=up) as client:
+        sources = [_measured(one) or await asked(client, one) for one in given]
+        found = await client.estimate(msgspec.structs.replace(wanted, sources=tuple(sources)))
+    asking.answer(found, _sum(found, is_planned=wanted.outline is None and wanted.template is None))
+    return 0
+
+
+def _measured(given: File | Address) -> SourceAsked | None:
+    """A text's size can be seen by sending it along; other files are handed over as they are."""
+    if isinstance(given, Address):
         return None
     try:
-        text = file.read_text(encoding="utf-8")
-        if file.suffix.lower() in {".md", ".markdown"}:
-            _check(file, read_outline(text).sections)
-            return text
-        told: Any = tomllib.loads(text) if file.suffix == ".toml" else msgspec.json.decode(text)
-        outline = msgspec.convert({"sections": told} if isinstance(told, list) else told, OutlineAsked)
-    except (ValueError, OSError) as error:
-        msg = f"--outline {file}: {error}"
-        raise ValueError(msg) from None
-    _check(file, outline.sections)
-    return outline
+        return SourceAsked(name=given.name, text=given.data.decode())
+    except UnicodeDecodeError:
+        return None
 
 
-def _check(file: Path, sections: Sequence[Section]) -> None:
-    problems = [f"  {problem.where}: {problem.message}" for problem in check_outline(sections)]
-    if problems:
-        msg = "\n".join([f"--outline {file}:", *problems])
-        raise ValueError(msg)
-
-
-def _policy(pairs: Sequence[str]) -> Policy:
-    """`name=value` pairs; a value is JSON, or else a word. ValueError."""
-    told: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            msg = f"--policy {pair}: it is not of the form name=value"
-            raise ValueError(msg)
-        try:
-            told[name] = msgspec.json.decode(value)
-        except msgspec.DecodeError:
-            told[name] = value
-    try:
-        return msgspec.convert(told, Policy)
-    except msgspec.ValidationError as error:
-        msg = f"--policy: {error}"
-        raise ValueError(msg) from None
+def _sum(found: Estimated, *, is_planned: bool) -> str:
+    assumed = " It has no outline yet: as many sections are assumed as are usually planned." if is_planned else ""
+    return f"{showing.cost(found.estimate)}.{assumed}"
 
 
 # -- Writing it -----------------------------------------------------------------------------------------------------------
 
 
-async def _run(address: str | None, wanted: DocumentAsked, files: list[tuple[str, bytes]]) -> int:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        async with _gateway(address, console) as found, ScriptoriumClient(found) as client:
-            return await _write(client, wanted, files, console)
-    except HouseError as error:
-        console.print(str(error), markup=False)
-        return BAD_INPUT
-    except Problem as problem:
-        console.print(f"Refused: {problem}", markup=False)
-        return FAILED if problem.status not in {400, 413, 422} else BAD_INPUT
-    except httpx2.HTTPError as error:
-        console.print(f"No gateway answers at {address} ({error or type(error).__name__}).", markup=False)
-        console.print("Start one with `scriptorium up`, or add --up to start one for this document.", markup=False)
-        return FAILED
+async def _run(asking: Asking, wanted: DocumentAsked, given: Sequence[File | Address], *, up: bool) -> int:
+    async with _gateway(asking, up=up) as client:
+        sources = [await asked(client, one) for one in given]
+        created = await client.create(msgspec.structs.replace(wanted, sources=tuple(sources)))
+        if not up:
+            asking.remember(created)  # First: whatever happens to us, it may be stopped and deleted.
+        asking.say(created.url)
+        try:
+            async with aclosing(created.watch()) as documents:
+                outcome = await followed(documents, asking.console, _is_over)
+        except asyncio.CancelledError:
+            await _stop(asking, created)
+            raise
+        shown = (await created.export("md")).decode()
+        asking.answer(Wrote(id=created.id, url=created.url, document=outcome.document), shown)
+        return int(outcome.went_wrong)
 
 
-@asynccontextmanager
-async def _gateway(address: str | None, console: Console) -> AsyncGenerator[str]:
-    """The given one; None: one of our own, for as long as it is needed."""
-    if address is not None:
-        yield address
-        return
-    file = config_file(None)
-    settings = read_settings(file)
-    with tempfile.TemporaryDirectory(prefix="scriptorium-") as data:
-        options = Options(port=0, data=Path(data), config=file)
-
-        def say(name: str, line: str) -> None:
-            if not supervisor.starting:
-                console.print(f"{name}: {line}", markup=False)
-
-        with House(options, settings) as house:
-            async with _Quiet(say) as supervisor:
-                start(house, supervisor, say)
-                with console.status("Starting everything"):
-                    await until_ready(house, say)
-                supervisor.starting = False
-                yield house.address
+def _is_over(document: Document) -> bool:
+    return isinstance(document.run, Done | Abandoned | Paused)
 
 
-class _Quiet(Supervisor):
-    """Its programs' first words are nobody's interest; what happens later is."""
-
-    starting = True
-
-
-async def _write(
-    client: ScriptoriumClient, wanted: DocumentAsked, files: list[tuple[str, bytes]], console: Console
-) -> int:
-    uploads = [SourceAsked(name=name, upload=await client.upload(name, data)) for name, data in files]
-    created = await client.create(msgspec.structs.replace(wanted, sources=tuple(uploads)))
-    console.print(created.url)
-    try:
-        document = await _watched(client, created.id, console)
-    except asyncio.CancelledError:
-        await _stop(client, created)
-        raise
-    typer.echo(await client.markdown(created.id))
-    failed = any(isinstance(cell.state, Failed) for cell in document.cells.values())
-    return 0 if isinstance(document.run, Done) and not failed else FAILED
-
-
-async def _stop(client: ScriptoriumClient, created: DocumentMade) -> None:
+async def _stop(asking: Asking, created: DocumentClient) -> None:
     """Nobody waits for it any more. Where that cannot be said, our lease runs out by itself."""
     try:
         async with asyncio.timeout(STOP_S):
-            await client.stop(created)
+            await created.stop()
     except (httpx2.HTTPError, Problem, TimeoutError) as error:
-        typer.echo(f"It could not be stopped ({error}); it pauses by itself.", err=True)
+        asking.say(f"It could not be stopped ({error}); it pauses by itself.")
 
 
-async def _watched(client: ScriptoriumClient, id_: str, console: Console) -> Document:
-    """The document when it is over, or was stopped."""
-    progress = Progress()
-    # Drawn by a thread of its own, a few times a second: not once a token.
-    with Live(progress, console=console, refresh_per_second=8):
-        async with aclosing(client.watch(id_)) as documents:
-            async for document in documents:
-                progress.document = document
-                if isinstance(document.run, Done | Abandoned | Paused):
-                    return document
-    raise AssertionError("a watch has no end of its own")
+@asynccontextmanager
+async def _gateway(asking: Asking, *, up: bool) -> AsyncGenerator[ScriptoriumClient]:
+    """The one that is there; or one of our own, for as long as it is needed."""
+    if not up:
+        async with asking.client() as client:
+            yield client
+        return
+    from services.cli.own_house import own_house  # noqa: PLC0415 -- see services/cli/running.py
+
+    async with own_house(asking) as address, ScriptoriumClient(address) as client:
+        yield client

@@ -1,160 +1,154 @@
-"""Scriptorium over HTTP, for programs: create, watch, stop, resume, export. The same face that the page uses."""
+"""Scriptorium over HTTP, for programs: all that the page can do. The command line is built on it."""
 
 from __future__ import annotations
 
-import asyncio
+import secrets
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Any, Self
+from typing import Self
 
 import httpx2
-import msgspec
 
-from schemas import document as documents
-from schemas.document import Document
-from schemas.events import TextAppended, decode_event
-from schemas.fold import fold, fold_ink
-from schemas.requests import DocumentAsked, DocumentMade, ProblemDetails, UploadMade
-from services.shared.clock import monotonic_ms
-from services.shared.sse import Blocks, ServerSentEvent, event_of
+from schemas.edit_requests import Estimated
+from schemas.library import Card, Cards
+from schemas.requests import (
+    DemoAsked,
+    Demos,
+    DocumentAsked,
+    DocumentMade,
+    Health,
+    ModelAsked,
+    ModelsKnown,
+    ModelTried,
+    Template,
+    TemplateAsked,
+    Templates,
+    UploadMade,
+)
+from services.client.document import DocumentClient, made_document
+from services.client.edits import Author
+from services.client.problems import Problem
+from services.client.wire import Wire, segment
 
-RETRY_FIRST_S = 0.25
-RETRY_MAX_S = 5.0
-TIMEOUT_S = 30.0
-"""Of a request, and of silence on a stream: the gateway sends a comment every 12 s."""
-PATIENCE_MS = 120_000
-"""Longer than any restart takes, and than a model is silent."""
-SNAPSHOT_BYTES_MAX = 256 * 1024**2
-BAD_REQUEST = 400
-SERVER_ERROR = 500
-JSON = "application/json"
-
-
-class Problem(Exception):  # noqa: N818 -- RFC 9457 calls it a problem
-    """The gateway's refusal, in its own words (RFC 9457)."""
-
-    def __init__(self, status: int, body: bytes) -> None:
-        try:
-            told = msgspec.json.decode(body, type=ProblemDetails)
-        except msgspec.DecodeError:  # Not from the gateway itself: a proxy's page.
-            told = ProblemDetails(title=f"HTTP {status}", status=status, detail=f"HTTP {status}")
-        self.status = status
-        self.errors = told.errors
-        super().__init__(
-            "\n".join([told.detail or told.title, *(f"  {error.pointer}: {error.detail}" for error in told.errors[1:])])
-        )
+UNAVAILABLE = 503
 
 
 class ScriptoriumClient:
-    """One gateway. Every call raises Problem where it is refused, httpx2.HTTPError where nobody answers."""
+    """One gateway. Every call raises Problem where it is refused, httpx2.HTTPError where nobody answers.
 
-    def __init__(self, address: str) -> None:
-        self.address = address.rstrip("/")
-        self._http = httpx2.AsyncClient(base_url=self.address, trust_env=False, timeout=TIMEOUT_S)
+    `owner` is a secret of 32 to 86 letters and digits: documents made with it are in its list. Keep it, or leave it out and keep
+    `client.owner`; it is no right to change a document, which is the document's key.
+    """
+
+    def __init__(self, address: str, *, owner: str | None = None, who: str = "") -> None:
+        self.owner = owner or new_owner()
+        self._author = Author(who=who)
+        self._wire = Wire(address)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._http.aclose()
+        await self._wire.close()
+
+    def __repr__(self) -> str:
+        """Without the owner's secret: it would stand in tracebacks and logs."""
+        return f"ScriptoriumClient({self.address!r})"
+
+    @property
+    def address(self) -> str:
+        """Where the gateway is."""
+        return self._wire.address
+
+    # -- Documents ------------------------------------------------------------------------------------------------------
+
+    async def create(self, wanted: DocumentAsked, *, idempotency_key: str | None = None) -> DocumentClient:
+        """Have a document written. The same `idempotency_key` with the same request is the same document, however often."""
+        headers = self._owned | ({} if idempotency_key is None else {"Idempotency-Key": idempotency_key})
+        made = await self._wire.ask(DocumentMade, "POST", "/api/documents", wanted, headers=headers)
+        return made_document(self._wire, made, self._author, self.owner)
+
+    async def estimate(self, wanted: DocumentAsked) -> Estimated:
+        """What it would come to, before anything is spent."""
+        return await self._wire.ask(Estimated, "POST", "/api/documents/estimate", wanted, headers=self._owned)
+
+    async def upload(self, name: str, data: bytes) -> str:
+        """Hand over a file of any kind; the answer goes into `SourceAsked.upload`, within an hour."""
+        return (await self._wire.ask(UploadMade, "POST", "/api/uploads", data, query={"name": name})).upload
+
+    def document(self, id_: str, key: str | None = None) -> DocumentClient:
+        """One that is there already; without its key it can only be read. Asks nobody. ValueError for what is no id."""
+        author = Author(key=key, who=self._author.who, cause=self._author.cause)
+        return DocumentClient(self._wire, segment(id_), author=author, owner=self.owner)
+
+    # -- The library ----------------------------------------------------------------------------------------------------
+
+    async def list(self, query: str = "", *, limit: int | None = None, after: str | None = None) -> Cards:
+        """A page of the owner's documents that have all words of the query, what changed last first."""
+        asked = {"q": query or None, "limit": limit, "after": after}
+        return await self._wire.ask(Cards, "GET", "/api/documents", query=asked, headers=self._owned)
+
+    async def list_all(self, query: str = "") -> AsyncGenerator[Card]:
+        """The same, page after page."""
+        page = await self.list(query)
+        while True:
+            for card in page.documents:
+                yield card
+            if page.next is None:
+                return
+            page = await self.list(query, after=page.next)
+
+    async def templates(self) -> tuple[Template, ...]:
+        """Outlines to begin with: those that come along, and the owner's own."""
+        return (await self._wire.ask(Templates, "GET", "/api/templates", headers=self._owned)).templates
+
+    async def save_template(self, wanted: TemplateAsked) -> Template:
+        """Keep an outline, or that of a document."""
+        return await self._wire.ask(Template, "POST", "/api/templates", wanted, headers=self._owned)
+
+    async def forget_template(self, id_: str) -> None:
+        """Keep one of the owner's own no longer."""
+        await self._wire.send("DELETE", f"/api/templates/{segment(id_)}", headers=self._owned)
+
+    async def demos(self) -> Demos:
+        """What may be had ready-made."""
+        return await self._wire.ask(Demos, "GET", "/api/demo")
+
+    async def create_demo(self, name: str) -> DocumentClient:
+        """Have a ready-made document written."""
+        made = await self._wire.ask(DocumentMade, "POST", "/api/demo", DemoAsked(name=name), headers=self._owned)
+        return made_document(self._wire, made, self._author, self.owner)
+
+    # -- The house ------------------------------------------------------------------------------------------------------
+
+    async def models(self) -> ModelsKnown:
+        """Models that may be asked: configured, or found at their providers."""
+        return await self._wire.ask(ModelsKnown, "GET", "/api/models")
+
+    async def try_model(self, model: str) -> ModelTried:
+        """Ask one model, `provider/model`, for one word."""
+        return await self._wire.ask(ModelTried, "POST", "/api/models/try", ModelAsked(model=model))
+
+    async def alive(self) -> bool:
+        """Whether a gateway answers."""
+        try:
+            return (await self._wire.ask(Health, "GET", "/healthz")).status == "ok"
+        except (Problem, httpx2.HTTPError):
+            return False
 
     async def ready(self) -> bool:
         """Whether a document could be written."""
-        return (await self._http.get("/readyz")).status_code < BAD_REQUEST
+        try:
+            return (await self._wire.ask(Health, "GET", "/readyz")).status == "ready"
+        except Problem as problem:
+            if problem.status != UNAVAILABLE:
+                raise
+            return False
 
-    async def upload(self, name: str, data: bytes) -> str:
-        """Hand over a file of any kind; the answer goes into `SourceAsked.upload`."""
-        path = f"/api/uploads?{httpx2.QueryParams({'name': name})}"
-        answer = await self._post(path, data, media_type="application/octet-stream")
-        return msgspec.json.decode(answer, type=UploadMade).upload
-
-    async def create(self, wanted: DocumentAsked) -> DocumentMade:
-        """Ask for a document."""
-        return msgspec.json.decode(await self._post("/api/documents", msgspec.json.encode(wanted)), type=DocumentMade)
-
-    async def get(self, id_: str) -> Document:
-        """The document as it is now."""
-        return documents.decode((await self._get(id_, JSON)).content)
-
-    async def markdown(self, id_: str) -> str:
-        """The document with numbered sources."""
-        return (await self._get(id_, "text/markdown")).text
-
-    async def stop(self, made: DocumentMade) -> None:
-        """Stop now; what is finished stays."""
-        await self._post(f"/api/documents/{made.id}/stop", key=made.key)
-
-    async def resume(self, made: DocumentMade) -> None:
-        """Go on with a paused document."""
-        await self._post(f"/api/documents/{made.id}/resume", key=made.key)
-
-    async def watch(self, id_: str) -> AsyncGenerator[Document]:
-        """The document after each event, for as long as it is asked for.
-
-        Whoever iterates counts as a viewer. A connection that is lost is made again with the last id, and nothing is missed;
-        httpx2.HTTPError once nobody has answered for PATIENCE_MS.
-        """
-        folded: Document | None = None
-        last_id = ""
-        delay_s = RETRY_FIRST_S
-        lost_ms: float | None = None
-        while True:
-            try:
-                # Closed with us, not some time later by the garbage collector: it counts as a viewer while it is open.
-                async with aclosing(self.events(id_, last_id)) as events:
-                    async for event in events:
-                        delay_s, lost_ms = RETRY_FIRST_S, None
-                        last_id = event.id or last_id
-                        folded = _after(folded, event)
-                        if folded is not None:
-                            yield folded
-            except httpx2.HTTPError:
-                # Lost: come back with the last id.
-                lost_ms = lost_ms or monotonic_ms()
-                if monotonic_ms() - lost_ms > PATIENCE_MS:
-                    raise
-            except Problem as problem:
-                if problem.status < SERVER_ERROR:
-                    raise
-            await asyncio.sleep(delay_s)
-            delay_s = min(delay_s * 2, RETRY_MAX_S)
-
-    async def events(self, id_: str, last_id: str = "") -> AsyncGenerator[ServerSentEvent]:
-        """One connection's events, as they come."""
-        headers = {"Last-Event-ID": last_id} if last_id else {}
-        async with self._http.stream("GET", f"/api/documents/{id_}/events", headers=headers) as response:
-            if response.status_code >= BAD_REQUEST:
-                raise Problem(response.status_code, await response.aread())
-            blocks = Blocks(SNAPSHOT_BYTES_MAX)
-            async for data in response.aiter_bytes():
-                for block in blocks.feed(data):
-                    event = event_of(block)
-                    if event is not None:
-                        yield event
-
-    async def _get(self, id_: str, media_type: str) -> httpx2.Response:
-        return _checked(await self._http.get(f"/api/documents/{id_}", headers={"Accept": media_type}))
-
-    async def _post(self, path: str, body: bytes = b"{}", *, media_type: str = JSON, key: str | None = None) -> bytes:
-        headers: dict[str, Any] = {"Content-Type": media_type}
-        if key is not None:
-            headers["Authorization"] = f"Bearer {key}"
-        return _checked(await self._http.post(path, content=body, headers=headers)).content
+    @property
+    def _owned(self) -> dict[str, str]:
+        return {"Scriptorium-Owner": self.owner}
 
 
-def _checked(response: httpx2.Response) -> httpx2.Response:
-    if response.status_code >= BAD_REQUEST:
-        raise Problem(response.status_code, response.content)
-    return response
-
-
-def _after(document: Document | None, event: ServerSentEvent) -> Document | None:
-    if event.type == "snapshot":
-        return documents.decode(event.data)
-    if document is None or event.type == "CaughtUp":
-        return document
-    told = decode_event(event.data)
-    if isinstance(told, TextAppended):
-        return fold_ink(document, told)
-    _epoch, sequence, _ink = event.id.split("-")
-    return fold(document, told, int(sequence))
+def new_owner() -> str:
+    """A secret that nobody guesses."""
+    return secrets.token_urlsafe(32)
