@@ -18,6 +18,7 @@ from schemas.edit_requests import Change, Comparison, Difference, History, Previ
 from schemas.library import Card
 from schemas.preview import TouchedCell
 from schemas.requests import Template
+from schemas.sums import has_figures, in_words, sums_of
 from schemas.values import Estimate, Reason, Section
 from services.cli.plain import plain
 from services.cli.progress import line_of, sign_of, words_of
@@ -148,11 +149,14 @@ def _notes(cell: Cell) -> Iterator[str]:
 
 
 def section_table(shown: Document, section: Section) -> Table:
-    """A table's answers: a row a source, a column a question."""
+    """A table's answers: a row a source, a column a question; last, what each column comes to."""
     table = _table("Source", *(f"{column.heading} ({column.id})" for column in section.columns), title=section.heading)
     for id_, source in shown.sources.items():
         cells = [_answer(shown, cell_id(section.id, id_, c.id), is_asked=is_asked(c, id_)) for c in section.columns]
         _row(table, f"{id_} {source.given.name}", *cells)
+    if has_figures(section):
+        table.add_section()
+        _row(table, "", *(in_words(sums_of(shown, section, column)) for column in section.columns))
     return table
 
 

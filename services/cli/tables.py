@@ -11,6 +11,7 @@ import typer
 
 from schemas.cells import cell_id, is_asked, text_of
 from schemas.document import Cell, Document
+from schemas.sums import ColumnSums, sums_of
 from schemas.values import Citation, Column, Reason, Section
 from services.cli import options, reading
 from services.cli.asking import Asking
@@ -46,6 +47,8 @@ class TableShown(msgspec.Struct, frozen=True, kw_only=True):
     heading: str
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
+    sums: Mapping[str, ColumnSums]
+    """What each column comes to."""
 
 
 def table(  # noqa: PLR0913, PLR0917 -- the command's options, as typer reads them
@@ -74,7 +77,7 @@ def table(  # noqa: PLR0913, PLR0917 -- the command's options, as typer reads th
     gateway: options.Gateway = None,
     json: options.Json = False,
 ) -> None:
-    """Print a table, or add and remove its questions.
+    """Print a table and what its columns come to, or add and remove its questions.
 
     `scriptorium table last studies --add-column "How many took part?" --format number --sample s1,s2`
     """
@@ -141,7 +144,8 @@ def _shown(document: Document, section: Section) -> TableShown:
         )
         for id_, source in document.sources.items()
     )
-    return TableShown(section=section.id, heading=section.heading, columns=section.columns, rows=rows)
+    sums = {column.id: sums_of(document, section, column) for column in section.columns}
+    return TableShown(section=section.id, heading=section.heading, columns=section.columns, rows=rows, sums=sums)
 
 
 def _answer(document: Document, id_: str) -> TableAnswer:

@@ -214,6 +214,8 @@ def test_a_table_gets_a_column_and_a_row_and_loses_them(terminal: Terminal, docu
     assert [sorted(row["answers"]) for row in shown["rows"]] == [["how-many-days", "method"], ["method"]]
     told, _ = terminal.run("table", document, "studies")
     assert "not asked" in told
+    assert shown["sums"]["how-many-days"]["type"] == "NumberSums"
+    assert "1 of 1 answered" in told or "1 not stated" in told
 
     grown = terminal.typed("add-source", document, "study-3.md")
     assert grown["edits"][0]["source"] == "s3"
