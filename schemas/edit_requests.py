@@ -144,7 +144,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Estimated(msgspec.Struct, frozen=True, kw_only=True):
-    """What a new document would come to. Without an outline, as many sections are assumed as a planner usually makes."""
+    """What a document would come to. Without an outline, as many sections are assumed as a planner usually makes."""
 
     cells: tuple[str, ...]
     estimate: Estimate

@@ -241,7 +241,7 @@ def _paused(document: Document, fact: DocumentPaused) -> Document:
         run=run,
         ran_ms=ran_ms,
         leaving=None,
-        stop=StopReceipt(asked_at_ms=fact.asked_at_ms),
+        stop=None if fact.reason == "plan_ready" else StopReceipt(asked_at_ms=fact.asked_at_ms),
     )
 
 
@@ -253,7 +253,10 @@ def _resumed(document: Document, fact: DocumentResumed) -> Document:
         left_ms = document.policy.deadline_s * 1_000
     run = Running(since_ms=fact.at_ms, deadline_ms=fact.at_ms + left_ms)
     change = _unbroken if fact.because == "edited" else _awaiting
-    return replace(_each_cell(document, change), run=run, leaving=None, stop=None)
+    policy = document.policy
+    if isinstance(document.run, Paused) and document.run.reason == "plan_ready":
+        policy = replace(policy, plan_first=False)
+    return replace(_each_cell(document, change), run=run, policy=policy, leaving=None, stop=None)
 
 
 def _reserved(document: Document, key: str, fact: AttemptStarted | CallReserved) -> Document:

@@ -90,6 +90,18 @@ class DocumentMade(msgspec.Struct, frozen=True, kw_only=True):
     events: str
 
 
+class KeyMade(msgspec.Struct, frozen=True, kw_only=True):
+    """One more key of a document, for somebody else: shown once, kept nowhere."""
+
+    key: str
+
+
+class RightsShown(msgspec.Struct, frozen=True, kw_only=True):
+    """What whoever asks may do, beside reading."""
+
+    may_change: bool
+
+
 class UploadMade(msgspec.Struct, frozen=True, kw_only=True):
     """What a source's `upload` names, for an hour."""
 

@@ -57,6 +57,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     documents that say `shared` here (and so this one's by them), or nobody's."""
     updates: Updates = "auto"
     """What an edit made stale is rewritten by itself, or stays readable and marked until somebody asks for an update."""
+    plan_first: bool = False
+    """The outline waits to be looked over before anything is written of it. The fold clears this when the document goes on."""
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -174,6 +176,6 @@ ErrorKind = Literal[
 """Everything that can go wrong with a call, an attempt, a cell or a source. One row each in the writer's table."""
 
 CancelReason = Literal["stopped", "superseded", "writer_stopping", "bus_lost"]
-PauseReason = Literal["stop_asked", "last_viewer_left", "budget_spent"]
+PauseReason = Literal["stop_asked", "last_viewer_left", "budget_spent", "plan_ready"]
 ResumeReason = Literal["asked", "viewer_returned", "edited"]
 CallOutcome = Literal["finished", "failed", "cancelled", "lost_race"]

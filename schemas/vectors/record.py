@@ -291,6 +291,15 @@ def _stories() -> dict[str, list[Event]]:
             replace(_completed("b", b1, "Known."), cached=True, tokens_in=80),
             replace(_completed("b", b1, "Known twice."), cached=True, tokens_in=80),
         ],
+        "a plan is looked over before anything is written": [
+            replace(_create(), policy=Policy(plan_first=True)),
+            _queued(PLAN_CELL),
+            _started(PLAN_CELL, a1),
+            OutlinePlanned(at_ms=1_150, attempt=a1, sections=(Section(id="a", heading="A"),), title="Planned"),
+            DocumentPaused(at_ms=1_160, reason="plan_ready", asked_at_ms=1_160),
+            DocumentResumed(at_ms=9_000),
+            *write,
+        ],
         **_edit_stories(write, a1, text),
         "no outline can be planned": [
             _create(),

@@ -102,6 +102,8 @@ def decide(document: Document, situation: Situation) -> Decision:
     run, now_ms = document.run, situation.now_ms
     if not isinstance(run, Running):
         return _at_rest(document, situation)
+    if document.policy.plan_first and document.outline:
+        return Decision(facts=(DocumentPaused(at_ms=now_ms, reason="plan_ready", asked_at_ms=now_ms),))
     work = _work(document, run, situation)
     if any(isinstance(fact, DocumentCompleted | DocumentFailed) for fact in work.facts):
         return work  # Over is over, whoever has left, and whatever it cost.

@@ -101,6 +101,7 @@ class EditFace:
         column, source = f"{section}/columns/{{column}}", f"{document}/sources/{{source}}"
         calls: list[tuple[str, str, Handler]] = [
             ("POST", "/api/documents/estimate", self.estimate),
+            ("POST", f"{document}/estimate", self.estimate_outline),
             ("PATCH", document, self._edits(DocumentPatch, self._describe, _described)),
             ("PUT", f"{document}/outline", self._edits(OutlinePut, lambda _r, d, b: changes.outline(d, b), _outline)),
             (
@@ -270,6 +271,14 @@ class EditFace:
         template = wanted.template and await self._library.template(owner_of(request), wanted.template)
         document = imagined(wanted, self._providers, template or None)
         planned = document if document.outline else replace(document, outline=unplanned())
+        cells = cells_of(planned)
+        return _json(Estimated(cells=cells, estimate=estimate(planned, cells, self._editing.figures)))
+
+    async def estimate_outline(self, request: Request) -> Response:
+        """What writing all of this outline would come to, from the sources that the document has."""
+        document = await self._now(_id(request))
+        asked = decoded(await _body(request), OutlinePut)
+        planned = replace(document, outline=asked.sections)
         cells = cells_of(planned)
         return _json(Estimated(cells=cells, estimate=estimate(planned, cells, self._editing.figures)))
 

@@ -25,7 +25,7 @@ from schemas.passages import Passages, PassagesRead
 from schemas.requests import NAME_CHARACTERS_MAX, DemoAsked, Demos, DocumentAsked, DocumentMade, Health, UploadMade
 from schemas.values import SOURCE_BYTES_MAX
 from services.gateway import demos, page_files
-from services.gateway.access import COOKIE, Access, new_id
+from services.gateway.access import Access, keep, new_id
 from services.gateway.control import ControlFace
 from services.gateway.creating import Creating, Made
 from services.gateway.edit_routes import EditFace
@@ -41,6 +41,7 @@ from services.gateway.openapi import openapi
 from services.gateway.operations import Rooms
 from services.gateway.problems import Problem, decoded, on_bus_away, on_defect, on_http_error, on_problem
 from services.gateway.readiness import missing
+from services.gateway.sharing import ShareFace
 from services.gateway.taking import Taking
 from services.gateway.uploads import Uploads
 from services.gateway.viewer import ViewerResponse
@@ -52,7 +53,6 @@ from services.shared.sources import SourceStore
 
 BODY_BYTES_MAX = SOURCE_BYTES_MAX + 1024 * 1024
 WAIT_S_MAX = 600
-COOKIE_S = 365 * 24 * 3_600
 VERSION = version("scriptorium")
 JSON = "application/json"
 
@@ -127,6 +127,7 @@ class Face:
                 body=_json_body,
             ).routes(),
             *self.models.routes(),
+            *ShareFace(self.access, self.library, gateway.public_url).routes(),
             Route("/healthz", self.healthz, methods=["GET"]),
             Route("/readyz", self.readyz, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
@@ -332,7 +333,7 @@ class Face:
         path = f"/api/documents/{made.id}"
         response.headers.update({"Location": path, "Cache-Control": "no-store"} | more)
         secure = (self.settings.gateway.public_url or str(request.url)).startswith("https:")
-        response.set_cookie(COOKIE, made.key, COOKIE_S, path=path, httponly=True, samesite="strict", secure=secure)
+        keep(response, made.id, made.key, secure=secure)
         await self.library.own(recognised(request, response, secure=secure), made.id)
         return response
 

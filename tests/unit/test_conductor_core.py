@@ -643,3 +643,18 @@ def test_a_paused_document_marks_what_is_stale_and_reads_what_is_new() -> None:
     assert decide(undone, WATCHED).facts == (CellsFreshened(at_ms=NOW, cells=("a",)),)
     added = then(undone, SourceAdded(at_ms=NOW, source=SOURCE))
     assert [job.source for job in decide(added, WATCHED).jobs if isinstance(job, IngestSource)] == ["s1"]
+
+
+def test_a_plan_waits_until_it_has_been_looked_over_and_waits_once() -> None:
+    first = Policy(plan_first=True)
+    assert [type(fact) for fact in decide(given(policy=first, outline=()), WATCHED).facts] == [CellQueued]  # The plan.
+    document = given(policy=first)
+    planned = (DocumentPaused(at_ms=NOW, reason="plan_ready", asked_at_ms=NOW),)
+    assert decide(document, WATCHED).facts == planned
+    paused = then(document, *planned)
+    assert decide(paused, WATCHED) == NOTHING
+    assert paused.stop is None, "nothing was stopped: there is no receipt to wait for"
+    resumed = then(paused, DocumentResumed(at_ms=NOW))
+    assert queued(decide(resumed, WATCHED)) == ["a", "b"]
+    stopped = then(resumed, DocumentPaused(at_ms=NOW, reason="stop_asked", asked_at_ms=NOW), DocumentResumed(at_ms=NOW))
+    assert queued(decide(stopped, WATCHED)) == ["a", "b"]

@@ -88,6 +88,7 @@ describe('text is counted in code points', () => {
         cell_deadline_s: null,
         cache: 'document',
         updates: 'auto',
+        plan_first: false,
       },
       sources: [],
       outline: [],

@@ -72,6 +72,23 @@ describe('the stream', () => {
     expect(server.asked).toHaveLength(3);
     stream.stop();
   });
+  it('does not wait for a connection that died while the machine slept', async () => {
+    let now_ms = 0;
+    const server = serverOf([{ body: ': hello\n\n', stays: true }, { body: ': hello\n\n', stays: true }]);
+    const listener = { onEvent: () => undefined, onConnection: () => undefined };
+    const stream = new EventStream('/events', listener, '', { fetch: server.fetch, random: () => 0.5, now: () => now_ms });
+    stream.start();
+    await vi.advanceTimersByTimeAsync(10);
+    now_ms = 10_000;
+    stream.hurry(); // A heartbeat may be on its way.
+    await vi.advanceTimersByTimeAsync(10);
+    expect(server.asked).toHaveLength(1);
+    now_ms = 60_000;
+    stream.hurry();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(server.asked).toHaveLength(2);
+    stream.stop();
+  });
   it('takes no for an answer', async () => {
     const { stream, server, connections } = watched([{ status: 404 }]);
     stream.start();

@@ -3,77 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import httpx2
-import msgspec
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 
 from tests.dictated import DictatedModel
-from tests.e2e.browser.reading import LICENSE, PATIENT, button, in_the_log, section, until, until_complete
+from tests.e2e.browser.owned import WRITTEN, Owned, editing
+from tests.e2e.browser.reading import button, in_the_log, section, until, until_complete
 from tests.e2e.browser.visitor import Visitor
 from tests.wording import words
 
-OUTLINE = {
-    "sections": [
-        {"id": "grant", "heading": "Grant", "instructions": "Say what is granted."},
-        {"id": "sum", "heading": "Summary", "instructions": "Sum up.", "depends_on": ["grant"]},
-    ]
-}
-WRITTEN = "A licence is granted."
 BY_HAND = "Use it as you like."
-
-
-class Owned:
-    """A finished document of two sections, and its key."""
-
-    def __init__(self, client: httpx2.Client, model: DictatedModel) -> None:
-        self.client = client
-        model.answers("grant", WRITTEN)
-        model.answers("sum", "In short: granted.")
-        body = {
-            "brief": "Terms",
-            "outline": OUTLINE,
-            "policy": PATIENT,
-            "sources": [{"name": "LICENSE", "text": LICENSE}],
-        }
-        made = client.post(
-            "/api/documents", content=msgspec.json.encode(body), headers={"Content-Type": "application/json"}
-        ).json()
-        self.id: str = made["id"]
-        self.key: str = made["key"]
-
-    def open(self, visitor: Visitor) -> Page:
-        """The page, in a browser that has the key."""
-        path = f"/api/documents/{self.id}"
-        host = visitor.home.rsplit(":", 1)[0].removeprefix("http://")
-        cookie: Any = {"name": "scriptorium-key", "value": self.key, "domain": host, "path": path}
-        visitor.context.add_cookies([cookie])
-        page = visitor.open(f"/d/{self.id}")
-        until_complete(page)
-        return page
-
-    def put(self, cell: str, text: str) -> None:
-        """Somebody else's change."""
-        headers = {"Authorization": f"Bearer {self.key}", "Scriptorium-Who": "Ada"}
-        self.client.put(
-            f"/api/documents/{self.id}/cells/{cell}", json={"text": text}, headers=headers
-        ).raise_for_status()
 
 
 @pytest.fixture
 def owned(client: httpx2.Client, model: DictatedModel) -> Owned:
     """One for this test."""
     return Owned(client, model)
-
-
-def editing(page: Page, heading: str) -> Locator:
-    """The box of a section that is edited by hand."""
-    part = section(page, heading)
-    part.hover()
-    button(page, words("tools.edit")).and_(part.get_by_role("button")).click()
-    return page.get_by_role("textbox", name=words("edit.text", heading))
 
 
 def test_text_by_hand_is_previewed_and_locked_and_a_rewrite_is_offered_beside_it(
@@ -128,9 +75,14 @@ def test_who_was_second_loses_nothing(visitor: Visitor, client: httpx2.Client, o
 def test_what_was_typed_outlives_a_reload(visitor: Visitor, owned: Owned) -> None:
     page = owned.open(visitor)
     editing(page, "Summary").fill("Half a thought")
+    for _ in "thought":
+        page.keyboard.press("ArrowLeft")
     page.reload()
-    until_complete(page)
-    expect(editing(page, "Summary")).to_have_value("Half a thought")
+    box = page.get_by_role("textbox", name=words("edit.text", "Summary"))
+    expect(box).to_have_value("Half a thought")
+    expect(box).to_be_focused()
+    page.keyboard.type("good ")  # The caret stands where it stood.
+    expect(box).to_have_value("Half a good thought")
 
 
 def test_the_palette_finds_a_section_and_does_what_it_is_told(visitor: Visitor, owned: Owned) -> None:

@@ -32,7 +32,6 @@ export function commandsOf(reader: Reader, run: Run): Command[] {
     action('evidence', panels.evidence, () => reader.openPanel('evidence')),
     action('prompt', panels.prompt, () => reader.openPanel('prompt')),
     action('history', panels.history, () => reader.openPanel('history')),
-    action('plan', edit.outline, () => (reader.dialog = 'plan')),
     action('outline', page.showOutline, () => (reader.isOutlineOpen = !reader.isOutlineOpen), '['),
     action('panel', page.showEvidence, () => (reader.isPanelOpen = !reader.isPanelOpen), ']'),
   );
@@ -42,12 +41,15 @@ export function commandsOf(reader: Reader, run: Run): Command[] {
     }
     commands.push(action('print', take.print, () => setTimeout(print)));
   }
-  if (shown?.run.type === 'Running') {
+  if (!reader.isReadOnly && shown !== null && shown.outline.length > 0) {
+    commands.push(action('plan', edit.outline, () => (reader.dialog = 'plan')));
+  }
+  if (!reader.isReadOnly && shown?.run.type === 'Running') {
     const isOn = shown.policy.on_last_viewer_left !== 'continue';
     commands.push(action('keep-on', isOn ? page.keepOn : page.keepOnNot, () => void keepOn(reader, isOn)));
   }
   const cell = reader.cell ?? reader.section;
-  if (cell !== null && shown !== null) {
+  if (cell !== null && shown !== null && !reader.isReadOnly) {
     const heading = headingOf(reader, cell);
     commands.push(
       action('edit', `${tools.edit}: ${heading}`, () => (reader.editor.cell = cell), 'e'),

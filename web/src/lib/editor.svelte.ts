@@ -18,6 +18,8 @@ export class Editor {
   isBusy = $state(false);
   /** The cell whose text is being edited by hand. */
   cell = $state<string | null>(null);
+  /** Where the caret stood in it before a reload; taken once. */
+  caret: readonly [number, number] | null = null;
   #documentId: string;
 
   constructor(documentId: string) {

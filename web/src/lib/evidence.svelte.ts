@@ -10,6 +10,8 @@ export type Read = { type: 'reading' } | { type: 'read'; passages: Passages } | 
 export class Evidence {
   #documentId: string;
   #read = new SvelteMap<string, Read>();
+  /** Of which version each was asked for. */
+  #digests = new Map<string, string>();
 
   constructor(documentId: string) {
     this.#documentId = documentId;
@@ -27,11 +29,15 @@ export class Evidence {
   /** Asks for a source's passages, unless they are here or on their way, or the source is still being read. */
   want(document: Document, source: string): void {
     const known = this.#read.get(source)?.type;
-    if (known === 'read' || known === 'reading' || own(document.sources, source)?.digest == null) return;
-    this.#read.set(source, { type: 'reading' });
+    const digest = own(document.sources, source)?.digest ?? null;
+    const isOther = this.#digests.get(source) !== digest; // It was replaced by another version.
+    if (digest === null || (!isOther && (known === 'read' || known === 'reading'))) return;
+    this.#digests.set(source, digest);
+    if (known !== 'read') this.#read.set(source, { type: 'reading' });
+    const take = (read: Read) => this.#digests.get(source) === digest && this.#read.set(source, read);
     passagesOf(this.#documentId, source).then(
-      (passages) => this.#read.set(source, { type: 'read', passages }),
-      () => this.#read.set(source, { type: 'unavailable' }),
+      (passages) => take({ type: 'read', passages }),
+      () => take({ type: 'unavailable' }),
     );
   }
 }

@@ -31,6 +31,7 @@ import type {
   Source,
   SourceFailed,
   SourceIngested,
+  StopReceipt,
   TextAppended,
 } from './types';
 
@@ -228,24 +229,23 @@ function paused(document: Document, fact: DocumentPaused): Document {
     run: { type: 'Paused', reason: fact.reason, asked_at_ms: fact.asked_at_ms, at_ms: fact.at_ms, ran_ms },
     ran_ms,
     leaving: null,
-    stop: {
-      asked_at_ms: fact.asked_at_ms,
-      closed_at_ms: 0,
-      calls_closed: 0,
-      attempts: 0,
-      tokens_saved: 0,
-      cost_saved: 0,
-    },
+    stop: fact.reason === 'plan_ready' ? null : asked(fact.asked_at_ms),
   };
+}
+
+function asked(asked_at_ms: number): StopReceipt {
+  return { asked_at_ms, closed_at_ms: 0, calls_closed: 0, attempts: 0, tokens_saved: 0, cost_saved: 0 };
 }
 
 function resumed(document: Document, fact: DocumentResumed): Document {
   if (document.run.type === 'Running') return document;
   const whole_ms = document.policy.deadline_s * 1_000;
   const left_ms = document.run.type === 'Paused' ? Math.max(whole_ms - document.ran_ms, 0) : whole_ms;
+  const isLookedOver = document.run.type === 'Paused' && document.run.reason === 'plan_ready';
   return {
     ...eachCell(document, fact.because === 'edited' ? unbroken : awaiting),
     run: { type: 'Running', since_ms: fact.at_ms, deadline_ms: fact.at_ms + left_ms },
+    policy: isLookedOver ? { ...document.policy, plan_first: false } : document.policy,
     leaving: null,
     stop: null,
   };

@@ -23,12 +23,12 @@ function rewrite(reader: Reader): void {
 }
 
 export function documentKeys(reader: Reader, run: Run): (event: KeyboardEvent) => void {
-  const does: Readonly<Record<string, () => void>> = {
+  const does: Readonly<Record<string, () => unknown>> = {
     j: () => step(reader, 1),
     k: () => step(reader, -1),
     '.': () => run.toggle(),
-    e: () => (reader.editor.cell = chosen(reader)),
-    r: () => rewrite(reader),
+    e: () => reader.isReadOnly || (reader.editor.cell = chosen(reader)),
+    r: () => reader.isReadOnly || rewrite(reader),
     '[': () => (reader.isOutlineOpen = !reader.isOutlineOpen),
     ']': () => (reader.isPanelOpen = !reader.isPanelOpen),
     '?': () => (reader.dialog = 'help'),

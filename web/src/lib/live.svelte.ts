@@ -18,6 +18,8 @@ import { cellsOfSection } from './view';
 const FLUSH_MS = 50;
 /** How often text that is out of sight is drawn. */
 const FAR_MS = 500;
+/** How often a tab that is not in front looks up. */
+const HIDDEN_MS = 1_000;
 /** After a flush that took long, the page rests this many times as long. */
 const REST = 4;
 /** A flush that draws more than this goes on in the next frame: a reader's key or wheel comes first. */
@@ -68,7 +70,11 @@ export class LiveDocument {
     const { signal } = abort;
     addEventListener('pagehide', () => this.#stream.stop(), { signal });
     addEventListener('pageshow', (event) => event.persisted && this.#stream.start(), { signal });
+    // A frozen tab would keep the connection of all the others, and read nothing.
+    document.addEventListener('freeze', () => this.#stream.stop(), { signal });
+    document.addEventListener('resume', () => this.#stream.start(), { signal });
     addEventListener('online', () => this.#stream.hurry(), { signal });
+    document.addEventListener('visibilitychange', () => document.hidden || this.#shown(), { signal });
     this.#stream.start();
     return () => {
       abort.abort();
@@ -87,6 +93,14 @@ export class LiveDocument {
       if (isFar) this.#far.add(cell);
       else if (this.#far.delete(cell) && this.#waiting.has(cell)) this.#flushSoon();
     }
+  }
+
+  /** The tab is in front again: what came meanwhile is drawn, and a connection that may have died in a sleep is made anew. */
+  #shown(): void {
+    this.#stream.hurry();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#flush();
   }
 
   #adopt(held: Held): void {
@@ -150,6 +164,10 @@ export class LiveDocument {
     const began_ms = performance.now();
     const now = this.#folded;
     if (isNews(this.document, now, this.#waiting)) this.document = now;
+    if (document.hidden) {
+      this.#restUntil_ms = began_ms + HIDDEN_MS; // The title, and who listens, hear of it; text is drawn when somebody looks.
+      return;
+    }
     const left = this.#draw(now, began_ms);
     this.drawn++;
     flushSync();

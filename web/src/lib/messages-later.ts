@@ -2,7 +2,8 @@
 
 import { LANGUAGE, count, money, seconds, whole } from './intl';
 import type { Sums } from './sums';
-import type { Estimate } from './types';
+import type { Document, ErrorKind, Estimate, Passage, Reason, StopReceipt } from './types';
+import type { Progress } from './view';
 
 // -- Screens -------------------------------------------------------------------------------------------------------------
 
@@ -40,6 +41,11 @@ export const first = {
   estimate: (estimate: Estimate) =>
     `About ${count(estimate.cells, 'section')}, ${count(estimate.tokens_in + estimate.tokens_out, 'token')}, ${estimate.cost > 0 ? money(estimate.cost) : 'no cost'}, ${seconds(estimate.duration_ms)}`,
   library: 'Library',
+  planFirst: 'Plan it first',
+  planFirstHint: 'The outline is shown with what it will cost, to be changed before anything is written',
+  template: 'Outline from a template',
+  noTemplate: 'None',
+  ofTemplate: (headings: readonly string[]) => headings.join(' · '),
   noBrief: 'Say in a few words what shall be written.',
 };
 
@@ -135,6 +141,48 @@ export const edit = {
   rewriteStale: 'Rewrite what is not up to date',
 };
 
+// -- What is not up to date ----------------------------------------------------------------------------------------------
+
+/** What changed, that a text is not up to date: ‘source 3’, ‘the brief’. */
+function changed({ kind, what }: Reason, document: Document): string {
+  const [section = '', column] = what.split(':');
+  const heading = document.outline.find((one) => one.id === section)?.heading ?? section;
+  const source = Object.hasOwn(document.sources, what) ? (document.sources[what]?.given.name ?? what) : what;
+  switch (kind) {
+    case 'brief':
+      return 'the brief changed';
+    case 'model':
+      return 'the model changed';
+    case 'heading':
+      return 'its heading changed';
+    case 'instructions':
+      return 'its instructions changed';
+    case 'depends_on':
+      return 'what it is written from changed';
+    case 'column':
+      return `the question ‘${column ?? what}’ changed`;
+    case 'source_added':
+      return `source ‘${source}’ was added`;
+    case 'source_replaced':
+      return `source ‘${source}’ changed`;
+    case 'source_removed':
+      return `a source was removed`;
+    case 'section':
+      return `‘${heading}’ changed`;
+    case 'rewrite':
+      return 'a rewrite was asked for';
+    case 'unlocked':
+      return 'it was unlocked';
+    case 'new':
+      return 'it is new';
+    case 'inputs':
+      return 'what it is written from changed';
+  }
+}
+
+export const staleBecause = (reasons: readonly Reason[], document: Document) =>
+  `Not up to date: ${[...new Set(reasons.map((reason) => changed(reason, document)))].join(', ')}`;
+
 export const plan = {
   heading: 'Heading',
   instructions: 'What to write (optional)',
@@ -144,6 +192,11 @@ export const plan = {
   add: 'Add a section',
   sumsUp: 'Sums up the sections before it',
   untitled: 'untitled',
+  title: 'The plan',
+  hint: 'Nothing has been written yet. Move, change, remove or add sections, then start.',
+  start: 'Start',
+  starting: 'Starting…',
+  estimating: 'Reckoning what it will come to…',
 };
 
 export const ledger = {
@@ -173,6 +226,20 @@ export const take = {
   link: 'Copy the link for reading',
   embed: 'Copy the code to embed it, live',
   copied: 'Copied to the clipboard',
+  byHand: 'Copy it from here:',
+  editLink: 'Copy a link for editing',
+  editLinkHint: 'Whoever has it can change, stop and delete this document. Its key stands behind #, and reaches no server that way.',
+  takeBack: 'Take back all links for editing',
+  takenBack: 'They lead to reading from now on',
+  takenNot: 'Only the browser that made this document takes them back.',
+  staleLink: 'This link for editing is no longer good. You can read the document.',
+  keep: 'Keep the outline as a template',
+  kept: 'Kept among your templates',
+};
+
+export const printed = {
+  sources: 'Sources',
+  where: (name: string, passage: string) => `${name}, ${passage}`,
 };
 
 export const prompt = {
@@ -319,10 +386,91 @@ export const library = {
   runs: { Running: 'Being written', Paused: 'Paused', Done: 'Complete', Abandoned: 'Given up', Deleted: 'Deleted' },
   facts: (done: number, all: number, sources: number) => `${whole.format(done)} of ${count(all, 'part')}, ${count(sources, 'source')}`,
   changed: (at_ms: number) => day.format(at_ms),
+  rename: 'Rename',
+  renameOf: (title: string) => `Rename ‘${title}’`,
+  titleOf: (title: string) => `New title of ‘${title}’`,
   duplicate: 'Duplicate',
   duplicateOf: (title: string) => `Duplicate ‘${title}’`,
   delete: 'Delete',
   deleteOf: (title: string) => `Delete ‘${title}’`,
   really: 'Really delete, sources too',
   more: 'More',
+};
+
+// -- The document ----------------------------------------------------------------------------------------------------------
+
+const FAILURES: Readonly<Record<ErrorKind, string>> = {
+  rate_limited: 'The model asked us to slow down',
+  overloaded: 'The model is overloaded',
+  server_error: 'The model’s server had an error',
+  connection: 'The model could not be reached',
+  cut: 'The answer was cut off',
+  stalled: 'The model fell silent',
+  slow_start: 'The model did not begin in time',
+  garbled: 'The answer could not be read',
+  refused: 'The model declined to answer',
+  bad_answer: 'The answer did not have the form that was asked for',
+  repetition: 'The model began to repeat itself',
+  too_long: 'The text grew longer than it may',
+  context_length: 'The sources are too long for this model',
+  unauthorized: 'The model’s key was not accepted',
+  bad_request: 'The model did not accept the request',
+  model_unknown: 'There is no such model',
+  deadline: 'The time for this document is used up',
+  budget: 'The budget for this document is used up',
+  poison: 'Writing it failed every time',
+  no_model: 'No model is available',
+  bad_source: 'The source cannot be read',
+  bad_outline: 'The outline cannot be written',
+};
+
+export const failure = (kind: ErrorKind) => FAILURES[kind];
+export const fellBack = (from: string, to: string) => `Fell back: ${from} ⇄ ${to}`;
+export const cutShort = (kind: ErrorKind) => `Ends early: ${FAILURES[kind].toLowerCase()}.`;
+export const keptText = 'What had been written is kept above.';
+
+export function receipt(stop: StopReceipt): string {
+  if (stop.attempts === 0) return 'Stop asked; the writers are closing their connections.';
+  const saved = stop.tokens_saved > 0 ? `, about ${count(stop.tokens_saved, 'token')} not spent` : '';
+  return `${count(stop.calls_closed, 'call')} closed in ${seconds(stop.closed_at_ms - stop.asked_at_ms)}${saved}`;
+}
+
+export const nothingRan = 'Nothing was running when it was stopped.';
+
+export const spoken = {
+  sectionDone: (heading: string, progress: Progress) => `${heading} is done, ${progress.done} of ${progress.all}.`,
+  sectionFailed: (heading: string) => `${heading} failed.`,
+  complete: 'The document is complete.',
+  stopped: 'Stopped.',
+  planned: (sections: number) => `The outline is planned: ${count(sections, 'section')}.`,
+};
+
+export const evidence = {
+  hint: 'Choose a citation in the text to see where it stands in its source, or a source to see what was drawn from it.',
+  reading: 'Being read…',
+  failed: 'Could not be read: ',
+  unavailable: 'The passages cannot be shown just now.',
+  passages: (passages: number, pages: number) =>
+    pages > 0 ? `${count(passages, 'passage')}, ${count(pages, 'page')}` : count(passages, 'passage'),
+  page: (value: number) => `page ${value}`,
+  passage: (value: number) => `passage ${value}`,
+  where: ({ number: value, page: on, heading }: Passage) =>
+    [on === null ? `passage ${value}` : `passage ${value}, page ${on}`, heading].filter((part) => part !== '').join(' · '),
+  usedBy: (claims: number) => `Used by ${count(claims, 'claim')}`,
+  unused: 'Not used',
+  onlyUsed: 'Only what is used',
+  pending: 'not checked yet',
+  noneUsed: 'Nothing in the document cites this source yet.',
+  source: 'Source',
+};
+
+export const tools = {
+  of: (heading: string) => `What can be done with ‘${heading}’`,
+  edit: 'Edit',
+  rewrite: 'Rewrite',
+  lock: 'Lock',
+  unlock: 'Unlock',
+  prompt: 'Prompt',
+  copy: 'Copy',
+  copied: 'Copied',
 };

@@ -1,6 +1,6 @@
 /** An outline as a reader types it: one heading a line, after a colon what to write. */
 
-import type { OutlineGiven } from './api';
+import type { OutlineGiven } from './creating';
 
 /** A heading as an id: lower-case letters, digits and dashes, at most 40, and not taken. */
 export function idOf(heading: string, taken: ReadonlySet<string>): string {

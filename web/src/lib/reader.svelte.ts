@@ -40,16 +40,24 @@ export class Reader {
   /** The dialog that is open. */
   dialog = $state<'help' | 'palette' | 'plan' | null>(null);
 
-  /** `isReadOnly`: in a frame of another site, where nothing is to be changed. */
+  /** Whether this browser has the key; null while nobody has said so. */
+  mayChange = $state<boolean | null>(null);
+
+  /** `isEmbedded`: in a frame of another site, where nothing is to be changed. */
   constructor(
     documentId: string,
-    readonly isReadOnly = false,
+    readonly isEmbedded = false,
   ) {
-    this.isOutlineOpen = !isReadOnly && !matchMedia(NARROW).matches;
-    this.isPanelOpen = !isReadOnly && matchMedia(WIDE).matches;
+    this.isOutlineOpen = !isEmbedded && !matchMedia(NARROW).matches;
+    this.isPanelOpen = !isEmbedded && matchMedia(WIDE).matches;
     this.live = new LiveDocument(documentId);
     this.evidence = new Evidence(documentId);
     this.editor = new Editor(documentId);
+  }
+
+  /** Nothing is offered that would be refused. */
+  get isReadOnly(): boolean {
+    return this.isEmbedded || this.mayChange === false;
   }
 
   /** What all views show as chosen. */

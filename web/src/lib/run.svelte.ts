@@ -1,8 +1,9 @@
 /** What the reader can do about a run: stop it, go on, take it away. Shown as done at once, and as refused if it was. */
 
-import { exported, Problem, resumeDocument, stopDocument, type Format } from './api';
+import { Problem, resumeDocument, stopDocument, type Format } from './api';
 import type { LiveDocument } from './live.svelte';
 import { page, problem } from './messages';
+import type { Reader } from './reader.svelte';
 
 export type Can = 'stop' | 'resume' | 'again' | null;
 
@@ -11,17 +12,21 @@ export class Run {
   isBusy = $state(false);
   #wasStopAsked = $state(false);
   #live: LiveDocument;
+  #reader: Reader;
 
-  constructor(live: LiveDocument) {
-    this.#live = live;
+  constructor(reader: Reader) {
+    this.#reader = reader;
+    this.#live = reader.live;
   }
 
   get can(): Can {
     const document = this.#live.document;
+    if (this.#reader.isReadOnly) return null;
     switch (document?.run.type) {
       case 'Running':
         return 'stop';
       case 'Paused':
+        return document.run.reason === 'plan_ready' ? null : 'resume'; // Its plan has a button of its own.
       case 'Abandoned':
         return 'resume';
       case 'Done':
@@ -33,6 +38,11 @@ export class Run {
 
   get isStopping(): boolean {
     return this.#wasStopAsked && this.#live.document?.run.type === 'Running';
+  }
+
+  /** What stands in the plan is to be written. */
+  start(): Promise<void> {
+    return this.#do(() => resumeDocument(this.#live.id));
   }
 
   toggle(): void {
@@ -48,12 +58,8 @@ export class Run {
 
   export(format: Format, section?: string): void {
     void this.#do(async () => {
-      const url = URL.createObjectURL(await exported(this.#live.id, format, section));
-      const link = document.createElement('a');
-      link.href = url;
-      link.download = `${this.#live.document?.title || page.untitled}.${format}`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(url), 10_000);
+      const { take } = await import('./taking');
+      await take(this.#live.id, this.#live.document?.title ?? '', format, section);
     });
   }
 

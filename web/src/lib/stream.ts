@@ -36,6 +36,8 @@ const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 10_000;
 /** Heartbeats come every 15 s at most: a connection that is silent for longer than this is dead. */
 const SILENCE_MAX_MS = 45_000;
+/** After a sleep nobody waits for that: one heartbeat missed is enough. */
+const SILENCE_ASLEEP_MS = 20_000;
 const CAUGHT_UP_SHOWN_MS = 4_000;
 const REFUSED_FOR_GOOD: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 
@@ -58,6 +60,7 @@ export class EventStream {
   #listener: StreamListener;
   #around: Surroundings;
   #failures = 0;
+  #heard_ms = 0;
   #abort: AbortController | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
@@ -76,14 +79,17 @@ export class EventStream {
   /** Closes the connection; `start` goes on from the last event. */
   stop(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     clearTimeout(this.#silence);
     this.#abort?.abort();
     this.#abort = null;
   }
 
-  /** Now, not after the wait: the network is back. */
+  /** Now, not after the wait: the network is back, or the machine has woken up and its connection may have died meanwhile. */
   hurry(): void {
-    if (this.#timer === undefined || this.#abort === null) return;
+    if (this.#abort === null) return;
+    const isSilent = this.#around.now() - this.#heard_ms > SILENCE_ASLEEP_MS;
+    if (this.#timer === undefined && !isSilent) return;
     this.stop();
     this.start();
   }
@@ -145,6 +151,7 @@ export class EventStream {
   }
 
   #heard(abort: AbortController): void {
+    this.#heard_ms = this.#around.now();
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => abort.abort(), SILENCE_MAX_MS);
   }

@@ -25,7 +25,7 @@ export type ReasonKind =
   | 'unlocked'
   | 'new'
   | 'inputs';
-export type PauseReason = 'stop_asked' | 'last_viewer_left' | 'budget_spent';
+export type PauseReason = 'stop_asked' | 'last_viewer_left' | 'budget_spent' | 'plan_ready';
 export type CallOutcome = 'finished' | 'failed' | 'cancelled' | 'lost_race';
 export type ErrorKind =
   | 'rate_limited'
@@ -62,6 +62,7 @@ export interface Policy {
   cell_deadline_s: number | null;
   cache: 'document' | 'shared' | 'off';
   updates: 'auto' | 'manual';
+  plan_first: boolean;
 }
 
 export interface Estimate {

@@ -1,6 +1,6 @@
 /** Walks the tour: which step it is, since when, and which were seen. */
 
-import { demos, startDemo } from '../api';
+import { demos, startDemo } from '../creating';
 import type { Fact } from '../types';
 import { turnDials } from './api';
 import type { Note } from './operations';
