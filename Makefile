@@ -13,7 +13,7 @@ NPM = cd web && PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin
 PAGE := services/gateway/page/index.html
 PAGE_SOURCES := $(shell find web/src web/public web/*.* -type f 2>/dev/null)
 
-.PHONY: help setup up test check bench lock vectors generated clean
+.PHONY: help setup up test check bench screenshots picture lock vectors generated clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -58,6 +58,14 @@ check: setup  ## Format, lint, types, architecture, drift of generated files
 
 bench: setup  ## How fast, how many, against whom: tables with medians and ratios; ARGS="main_job …" runs some alone
 	$(BIN)/python -m bench $(ARGS)
+
+screenshots: setup  ## Take pictures of every screen in every state, both themes, three widths, into screenshots/
+	$(BIN)/python -m tests.browser
+	$(BIN)/python -m tests.e2e.browser.screenshots $(ARGS)
+
+picture: setup  ## Film the README's moving picture anew
+	$(BIN)/python -m tests.browser
+	$(BIN)/python -m tests.e2e.browser.picture
 
 vectors: setup  ## Record the fold's vectors anew
 	$(BIN)/python -m schemas.vectors.record

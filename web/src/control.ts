@@ -1,6 +1,7 @@
 /** The control room's own entry: built apart, so that nothing of it weighs on whoever reads a document. */
 
 import { mount } from 'svelte';
+import './icons.css';
 import './app.css';
 import ControlRoom from './components/control/ControlRoom.svelte';
 import { applyTheme } from './lib/theme.svelte';

@@ -1,4 +1,5 @@
 import { mount } from 'svelte';
+import './icons.css';
 import './app.css';
 import App from './App.svelte';
 import { applyTheme } from './lib/theme.svelte';

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import ARGUMENTS, VARIABLE, found
 from tests.dictated import DictatedModel, dictated_model
+from tests.e2e.browser.states import DEAR
 from tests.e2e.browser.visitor import Visitor
 from tests.system import System, running
 
@@ -44,7 +45,7 @@ def model() -> Iterator[DictatedModel]:
 def system(tmp_path_factory: pytest.TempPathFactory, model: DictatedModel) -> Iterator[System]:
     """`scriptorium up`, with the simulator, and the dictated model beside it."""
     folder = tmp_path_factory.mktemp("up")
-    with running(folder / "data", "--writers", "2", "--config", str(model.config(folder, QUICK))) as started:
+    with running(folder / "data", "--writers", "2", "--config", str(model.config(folder, QUICK + DEAR))) as started:
         yield started
 
 

@@ -1,156 +1,18 @@
-"""Every screen of the page, and every state that a document can be seen in: for looking at, and for checking what all must be.
+"""Every screen of the page, and what is done there before one looks: for looking at, and for checking what all must be.
 
-A new screen is one more line in SCREENS.
+A new screen is one more line in SCREENS; a new state of a document is one more maker in `states.py`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from http.cookiejar import CookieJar
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import httpx2
 from playwright.sync_api import Page, expect
 
-from schemas.document import Document, Done, Paused
-from tests.dictated import MODEL, DictatedModel
-from tests.e2e.browser.reading import LICENSE, ROOT, create, in_the_log, until
+from tests.e2e.browser.states import Gallery
 from tests.wording import words
-
-WORDS: Final = (
-    "A licence says what others may do with a work. This one lets them **use, change and pass on** the work",
-    ', also for money [[s1:1 "Apache License"]]. It asks for little in return:\n\n- keep the notices\n- say what was changed\n\n',
-    "| who | may | must |\n|---|---|---|\n| a user | use it | nothing |\n| a vendor | sell it | keep the notices |\n\n",
-    "> The Work is provided on an “as is” basis.\n\nIn code: `SPDX-License-Identifier: Apache-2.0`, and more:\n\n",
-    "```\nCopyright [yyyy] [name of copyright owner]\n```\n",
-)
-FOR_EVER = 86_400_000
-
-
-class Gallery:
-    """Documents in every state, made once."""
-
-    def __init__(self, client: httpx2.Client, simulator: httpx2.Client, model: DictatedModel) -> None:
-        self._client = client
-        self._simulator = simulator
-        self._model = model
-        self._made: dict[str, str] = {}
-
-    def document(self, state: str) -> str:
-        """The document of a state; made when it is first asked for."""
-        if state not in self._made:
-            self._made[state] = MAKERS[state](self)
-        return self._made[state]
-
-    def cookies(self) -> list[Any]:
-        """The keys of all documents so far, for the browser of whoever made them."""
-        jar: CookieJar = self._client.cookies.jar
-        return [
-            {
-                "name": one.name,
-                "value": one.value or "",
-                "domain": one.domain,
-                "path": one.path,
-                "httpOnly": True,
-                "sameSite": "Strict",
-            }
-            for one in jar
-        ]
-
-    def dictated(self, state: str, number: int, **policy: Any) -> str:
-        """So many sections of cells `<state>-1` and so on, the last of them waiting for the others."""
-        ids = [f"{state}-{n}" for n in range(1, number + 1)]
-        headings = ("What is granted", "What is asked", "What is not", "Patents", "Trademarks")
-        outline: list[dict[str, Any]] = [
-            {"id": id_, "heading": heading, "instructions": "Say it."}
-            for id_, heading in zip(ids, headings, strict=False)
-        ]
-        outline.append({"id": f"{state}-sum", "heading": "Summary", "instructions": "Sum up.", "depends_on": ids})
-        return self._create("What this licence allows", {"sections": outline}, model=MODEL, **policy)
-
-    def planning(self) -> str:
-        return self._create("What this licence allows", None, model=MODEL)
-
-    def writing(self) -> str:
-        self._model.says("writing-1", *WORDS[:3])
-        self._model.answers("writing-3", *WORDS)
-        id_ = self.dictated("writing", 4)
-        self._until(id_, lambda document: _is_written(document, "writing-3"))
-        return id_
-
-    def done(self) -> str:
-        columns = [
-            {"id": "who", "heading": "Who", "instructions": "Who is addressed?"},
-            {"id": "must", "heading": "Must", "instructions": "What must they do?"},
-        ]
-        outline = [
-            {"id": "granted", "heading": "What is granted", "instructions": "Copyright and patents."},
-            {"id": "table", "heading": "Side by side", "instructions": "Compare.", "columns": columns},
-            {"id": "sum", "heading": "Summary", "instructions": "Sum up.", "depends_on": ["granted", "table"]},
-        ]
-        id_ = self._create("What this licence allows", {"sections": outline})
-        self._until(id_, lambda document: isinstance(document.run, Done))
-        return id_
-
-    def failed(self) -> str:
-        self._model.says("failed-1", *WORDS[:2])
-        self._model.answers("failed-2", *WORDS)
-        id_ = self.dictated("failed", 3, cell_deadline_s=1)
-        self._until(id_, lambda document: isinstance(document.run, Done))
-        return id_
-
-    def troubled(self) -> str:
-        busy = {"error_429_seconds": 1, "retry_after_s": 3_600}
-        self._simulator.patch("/dials", json={"model": "busy", "dials": busy}).raise_for_status()
-        ids = ["one", "two"]
-        outline = [{"id": id_, "heading": f"Part {id_}", "instructions": "Say it."} for id_ in ids]
-        id_ = self._create("What this licence allows", {"sections": outline}, model="simulator/busy")
-        self._until(id_, lambda document: any(cell.attempts for cell in document.cells.values()))
-        return id_
-
-    def stopped(self) -> str:
-        self._model.says("stopped-1", *WORDS[:3])
-        self._model.answers("stopped-2", *WORDS)
-        id_ = self.dictated("stopped", 3)
-        self._until(id_, lambda document: _is_written(document, "stopped-2"))
-        self._client.post(f"/api/documents/{id_}/stop").raise_for_status()
-        self._until(
-            id_, lambda document: isinstance(document.run, Paused) and bool(document.stop and document.stop.attempts)
-        )
-        return id_
-
-    def _create(self, brief: str, outline: dict[str, Any] | None, **policy: Any) -> str:
-        sources = [
-            {"name": "LICENSE", "text": LICENSE},
-            {"name": "SECURITY.md", "text": (ROOT / "SECURITY.md").read_text(encoding="utf-8")},
-        ]
-        return create(
-            self._client,
-            brief=brief,
-            title="" if outline is None else "What this licence allows",
-            sources=sources,
-            policy={"grace_ms": FOR_EVER, **policy},
-            **({} if outline is None else {"outline": outline}),
-        )
-
-    def _until(self, document: str, holds: Callable[[Document], bool]) -> None:
-        until(lambda: holds(in_the_log(self._client, document)))
-
-
-def _is_written(document: Document, cell: str) -> bool:
-    found = document.cells.get(cell)
-    return found is not None and found.completed is not None
-
-
-MAKERS: Final[dict[str, Callable[[Gallery], str]]] = {
-    "planning": Gallery.planning,
-    "writing": Gallery.writing,
-    "done": Gallery.done,
-    "failed": Gallery.failed,
-    "troubled": Gallery.troubled,
-    "stopped": Gallery.stopped,
-}
 
 
 class Screen(NamedTuple):
@@ -181,26 +43,146 @@ def _pressing(*keys: str) -> Callable[[Page], None]:
 
 
 def _asking(page: Page) -> None:
+    _offered(page)
     page.get_by_text(words("first.outline")).first.click()
     page.get_by_role("button", name=words("first.paste"), exact=True).click()
     page.get_by_role("button", name=words("first.start"), exact=True).click()
     expect(page.get_by_text(words("first.noBrief"))).to_be_visible()
 
 
+def _opening(button: str, *arguments: str) -> Callable[[Page], None]:
+    """Press the first button that is called so; on a narrow screen it may stand in the drawer of the outline."""
+
+    def open_(page: Page) -> None:
+        _ready(page)
+        there = page.get_by_role("button", name=words(button, *arguments)).filter(visible=True)
+        if there.count() == 0:
+            page.keyboard.press("[")
+        there.first.click()
+        expect(page.get_by_role("dialog").filter(visible=True)).not_to_be_empty()
+
+    return open_
+
+
+def _spending(page: Page) -> None:
+    page.get_by_role("button", name=re.compile(r"^\d+.\d+ · ")).click()
+    expect(page.get_by_role("dialog").get_by_role("heading")).to_be_visible()
+
+
+def _panel(name: str) -> Callable[[Page], None]:
+    """The right panel, with what it has of the first section; on a narrow screen it is a drawer."""
+
+    def open_(page: Page) -> None:
+        _ready(page)
+        page.keyboard.press("j")
+        if not page.get_by_role("tablist").is_visible():
+            page.keyboard.press("]")
+        page.get_by_role("tab", name=words(f"panels.{name}")).click()
+        expect(page.get_by_role("tabpanel")).not_to_be_empty()
+
+    return open_
+
+
+def _comparing(page: Page) -> None:
+    _panel("history")(page)
+    page.get_by_role("button", name=words("history.since")).last.click()
+    expect(page.get_by_role("tabpanel").locator("ins").first).to_be_visible()
+
+
+def _editing(page: Page) -> None:
+    _ready(page)
+    page.keyboard.press("j")
+    page.keyboard.press("e")
+    expect(page.get_by_role("main").get_by_role("textbox").first).to_be_visible()
+
+
+def _previewing(page: Page) -> None:
+    _editing(page)
+    page.get_by_role("main").get_by_role("textbox").first.fill("Use it as you like.")
+    page.get_by_role("button", name=words("edit.save"), exact=True).click()
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+
+
+def _planning(page: Page) -> None:
+    _ready(page)
+    page.keyboard.press("Control+k")
+    box = page.get_by_role("combobox", name=words("palette.title"))
+    box.fill(words("edit.outline"))
+    box.press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("textbox").first).to_be_visible()
+
+
+def _drawer(key: str) -> Callable[[Page], None]:
+    """Wide, the key closes a panel; so it is pressed where there is none."""
+
+    def open_(page: Page) -> None:
+        _ready(page)
+        which = page.get_by_role("complementary") if key == "]" else page.get_by_role("navigation")
+        if not which.first.is_visible():
+            page.keyboard.press(key)
+        expect(which.first).to_be_visible()
+
+    return open_
+
+
+def _touring(page: Page) -> None:
+    _timeline(page)
+    page.get_by_role("button", name="Tour", exact=True).click()
+    page.get_by_role("option").first.click()
+
+
+def _printing(page: Page) -> None:
+    _ready(page)
+    page.emulate_media(media="print")
+
+
+def _offered(page: Page) -> None:
+    expect(page.get_by_role("heading", name=words("first.demo"))).to_be_visible()
+
+
+def _listed(page: Page) -> None:
+    expect(page.get_by_role("listitem").first).to_be_visible()
+
+
+def _ready(page: Page) -> None:
+    expect(page.get_by_role("main").get_by_role("heading").first).to_be_visible()
+
+
 SCREENS: Final[dict[str, Screen]] = {
-    "first-run": Screen("/"),
+    "first-run": Screen("/", _offered),
     "first-run-asking": Screen("/", _asking),
     "planning": Screen("planning"),
+    "thinking": Screen("thinking"),
     "writing": Screen("writing"),
     "done": Screen("done"),
+    "outline": Screen("done", _drawer("[")),
     "evidence": Screen("done", _cite),
+    "prompt": Screen("done", _panel("prompt")),
+    "history": Screen("locked", _panel("history")),
+    "compared": Screen("locked", _comparing),
+    "ledger": Screen("stopped", _spending),
+    "share": Screen("done", _opening("page.shareHint")),
+    "source-menu": Screen("done", _opening("page.sourceMenu", "LICENSE")),
     "keys": Screen("done", _pressing("?")),
     "palette": Screen("done", _pressing("Control+k")),
+    "plan": Screen("done", _planning),
+    "editing": Screen("done", _editing),
+    "previewing": Screen("done", _previewing),
     "failed": Screen("failed"),
     "troubled": Screen("troubled"),
+    "fell-back": Screen("fell-back"),
     "stopped": Screen("stopped"),
+    "stale": Screen("stale"),
+    "locked": Screen("locked"),
+    "spent": Screen("spent"),
+    "given-up": Screen("given-up"),
+    "embedded": Screen("writing", at="/embed/"),
+    "printed": Screen("done", _printing),
     "control-writing": Screen("writing", _timeline, at="/control/"),
     "control-done": Screen("done", _timeline, at="/control/"),
+    "control-tour": Screen("thinking", _touring, at="/control/"),
+    "library": Screen("/library", _listed),
+    "settings": Screen("/settings", _listed),
     "gone": Screen(f"/d/{'0' * 32}"),
 }
 
@@ -215,4 +197,3 @@ def show(page: Page, home: str, gallery: Gallery, name: str) -> None:
     if not screen.of.startswith("/"):
         expect(page.get_by_role("heading", level=1)).to_be_visible()
     screen.steps(page)
-    page.wait_for_load_state("networkidle" if screen.of.startswith("/") else "load")

@@ -45,7 +45,7 @@ export interface Change {
   type: string;
   cause: string;
   who: string;
-  what: string;
+  what: readonly string[];
   cells: readonly string[];
   estimate: Estimate | null;
 }

@@ -90,7 +90,7 @@ export function findQuote(quote: string, passage: string): readonly [number, num
 
 /** A passage as it is read: lines that were only wrapped are joined, character for character, so that every offset stays. */
 export function unwrapped(passage: string): string {
-  return passage.replace(/(?<=[^\n]{50})\n(?=[\p{L}\p{Pi}(`"'\d[_])(?!\d+[.)]\s)/gu, ' ');
+  return passage.replace(/(?<=[^\n]{50})\n(?=[ \t]*[\p{L}\p{Pi}(`"'\d[_])(?![ \t]*\d+[.)]\s)/gu, ' ');
 }
 
 /** The sentence that a marker stands behind: what it is cited for. */

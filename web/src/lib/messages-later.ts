@@ -416,8 +416,8 @@ const FAILURES: Readonly<Record<ErrorKind, string>> = {
   unauthorized: 'The model’s key was not accepted',
   bad_request: 'The model did not accept the request',
   model_unknown: 'There is no such model',
-  deadline: 'The time for this document is used up',
-  budget: 'The budget for this document is used up',
+  deadline: 'The time for it is used up',
+  budget: 'The budget is used up',
   poison: 'Writing it failed every time',
   no_model: 'No model is available',
   bad_source: 'The source cannot be read',
@@ -432,7 +432,7 @@ export const keptText = 'What had been written is kept above.';
 export function receipt(stop: StopReceipt): string {
   if (stop.attempts === 0) return 'Stop asked; the writers are closing their connections.';
   const saved = stop.tokens_saved > 0 ? `, about ${count(stop.tokens_saved, 'token')} not spent` : '';
-  return `${count(stop.calls_closed, 'call')} closed in ${seconds(stop.closed_at_ms - stop.asked_at_ms)}${saved}`;
+  return `${count(stop.calls_closed, 'call')} closed in ${seconds(stop.closed_at_ms - stop.asked_at_ms)}${saved}.`;
 }
 
 export const nothingRan = 'Nothing was running when it was stopped.';

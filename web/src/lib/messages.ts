@@ -13,17 +13,6 @@ const TRIES_PER_JOB = 1_000;
 
 // -- States --------------------------------------------------------------------------------------------------------------
 
-export const SIGNS: Readonly<Record<Shown, string>> = {
-  waiting: '○',
-  queued: '○',
-  thinking: '⋯',
-  streaming: '▍',
-  retrying: '↻',
-  done: '✓',
-  failed: '!',
-  cancelled: '■',
-};
-
 export const STATES: Readonly<Record<Shown, string>> = {
   waiting: 'Waiting',
   queued: 'Queued',
@@ -35,21 +24,24 @@ export const STATES: Readonly<Record<Shown, string>> = {
   cancelled: 'Stopped',
 };
 
+/** A time that may grow: seconds, and as on a clock where there are many. */
+const lasting = (s: number) => (s < 60 ? `${s} s` : clockTime(s * 1_000));
 /** `tries` is how many there may be; 0: nobody said. */
 export function retryIn(attempt: number, tries: number, ms: number): string {
   const which = `Try ${tries > 0 ? `${attempt}/${tries}` : attempt}`;
-  return ms > 0 ? `${which} in ${Math.ceil(ms / 1_000)} s` : `${which} is about to begin`;
+  return ms > 0 ? `${which} in ${lasting(Math.ceil(ms / 1_000))}` : `${which} is about to begin`;
 }
 /** The sign of a try that is due: which one, of how many, and when. */
 export const retrying = (state: Retrying, now_ms: number) =>
   retryIn((state.attempt % TRIES_PER_JOB) + 1, state.tries_max, state.retry_at_ms - now_ms);
-export const thinkingFor = (ms: number) => (ms < 1_000 ? 'Thinking' : `Thinking for ${Math.floor(ms / 1_000)} s`);
+export const thinkingFor = (ms: number) => (ms < 1_000 ? 'Thinking' : `Thinking for ${lasting(Math.floor(ms / 1_000))}`);
 /** In full, and short where there is little room. */
 export const waitingFor = (headings: readonly string[]) => `Waits for ${headings.map((one) => `‘${one}’`).join(', ')}`;
 export const waitingBriefly = (headings: readonly string[]) =>
   headings.length === 1 ? `Waits for ‘${headings[0]}’` : `Waits for ${count(headings.length, 'section')}`;
 export const waitingForMoney = (needed: number) => `Waits for money: its next call may cost ${money(needed)}`;
 export function footer(done: Completion, attempts: number): string {
+  if (done.by_hand) return 'Written by hand';
   const parts = [done.model || 'model unknown'];
   if (done.cached) parts.push('from the cache');
   if (done.first_token_ms !== null) parts.push(`${seconds(done.first_token_ms)} first token`);

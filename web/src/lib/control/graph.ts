@@ -56,6 +56,6 @@ export function pathOf(edge: GraphEdge): string {
 }
 
 /** A heading that fits a node, by a rough measure. */
-export function shortened(text: string, most = 15): string {
+export function shortened(text: string, most = 13): string {
   return text.length <= most ? text : `${text.slice(0, most - 1).trimEnd()}…`;
 }

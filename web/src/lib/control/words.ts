@@ -2,6 +2,7 @@
 
 import { failure, number, seconds, STATES } from '../messages';
 import type { ErrorKind } from '../types';
+import type { Shown } from '../view';
 import type { Flag } from './flags';
 import type { LineKind } from './operations';
 import type { TourStep } from './tour';
@@ -69,6 +70,18 @@ export const words = {
     lost: 'lost with its writer',
   },
   states: STATES,
+};
+
+/** Of states, where there are only letters to draw with. */
+export const SIGNS: Readonly<Record<Shown, string>> = {
+  waiting: '○',
+  queued: '○',
+  thinking: '⋯',
+  streaming: '▍',
+  retrying: '↻',
+  done: '✓',
+  failed: '!',
+  cancelled: '■',
 };
 
 export const KINDS: Readonly<Record<LineKind, string>> = {

@@ -1,0 +1,234 @@
+"""Documents in every state that a reader can meet: made once, by the real system, for all who look at them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from http.cookiejar import CookieJar
+from typing import Any, Final
+
+import httpx2
+
+from schemas.document import Document, Done, Paused, Running
+from tests.dictated import MODEL, DictatedModel
+from tests.e2e.browser.reading import LICENSE, ROOT, create, in_the_log, until
+
+WORDS: Final = (
+    "A licence says what others may do with a work. This one lets them **use, change and pass on** the work",
+    ', also for money [[s1:1 "Apache License"]]. It asks for little in return:\n\n- keep the notices\n- say what was changed\n\n',
+    "| who | may | must |\n|---|---|---|\n| a user | use it | nothing |\n| a vendor | sell it | keep the notices |\n\n",
+    "> The Work is provided on an “as is” basis.\n\nIn code: `SPDX-License-Identifier: Apache-2.0`, and more:\n\n",
+    "```\nCopyright [yyyy] [name of copyright owner]\n```\n",
+)
+FOR_EVER = 86_400_000
+DEAR: Final = '[prices."simulator/dear"]\ninput = 1000.0\noutput = 1000.0\n'
+"""A price for which a document's budget has no room: a part of `scriptorium.toml`."""
+BRIEF: Final = (
+    "What may others do with this software, and what does the licence ask of them? For somebody who is no lawyer."
+)
+BY_HAND: Final = 'Take it, use it, change it, pass it on, also for money [[s1:1 "Apache License"]]. Keep the notices, and say what was changed.'
+
+
+class Gallery:
+    """Documents in every state, made once."""
+
+    def __init__(self, client: httpx2.Client, simulator: httpx2.Client, model: DictatedModel) -> None:
+        self._client = client
+        self._simulator = simulator
+        self._model = model
+        self._made: dict[str, str] = {}
+
+    def document(self, state: str) -> str:
+        """The document of a state; made when it is first asked for."""
+        if state not in self._made:
+            self._made[state] = MAKERS[state](self)
+        return self._made[state]
+
+    def cookies(self) -> list[Any]:
+        """The keys of all documents so far, for the browser of whoever made them."""
+        jar: CookieJar = self._client.cookies.jar
+        return [
+            {
+                "name": one.name,
+                "value": one.value or "",
+                "domain": one.domain,
+                "path": one.path,
+                "httpOnly": True,
+                "sameSite": "Strict",
+            }
+            for one in jar
+        ]
+
+    def dictated(self, state: str, number: int, **policy: Any) -> str:
+        """So many sections of cells `<state>-1` and so on, the last of them waiting for the others."""
+        ids = [f"{state}-{n}" for n in range(1, number + 1)]
+        headings = ("What is granted", "What is asked", "What is not", "Patents", "Trademarks")
+        outline: list[dict[str, Any]] = [
+            {"id": id_, "heading": heading, "instructions": "Say it."}
+            for id_, heading in zip(ids, headings, strict=False)
+        ]
+        outline.append({"id": f"{state}-sum", "heading": "Summary", "instructions": "Sum up.", "depends_on": ids})
+        return self._create({"sections": outline}, model=MODEL, **policy)
+
+    def planning(self) -> str:
+        return self._create(None, model=MODEL)
+
+    def writing(self) -> str:
+        self._model.says("writing-1", *WORDS[:3])
+        self._model.answers("writing-3", *WORDS)
+        id_ = self.dictated("writing", 4)
+        self._until(id_, lambda document: _is_written(document, "writing-3"))
+        return id_
+
+    def done(self) -> str:
+        columns = [
+            {"id": "who", "heading": "Who", "instructions": "Who is addressed?"},
+            {"id": "must", "heading": "Must", "instructions": "What must they do?"},
+        ]
+        outline = [
+            {"id": "granted", "heading": "What is granted", "instructions": "Copyright and patents."},
+            {"id": "table", "heading": "Side by side", "instructions": "Compare.", "columns": columns},
+            {"id": "sum", "heading": "Summary", "instructions": "Sum up.", "depends_on": ["granted", "table"]},
+        ]
+        id_ = self._create({"sections": outline})
+        self._until(id_, lambda document: isinstance(document.run, Done))
+        return id_
+
+    def failed(self) -> str:
+        self._model.says("failed-1", *WORDS[:2])
+        self._model.answers("failed-2", *WORDS)
+        id_ = self.dictated("failed", 3, cell_deadline_s=1)
+        self._until(id_, lambda document: isinstance(document.run, Done))
+        return id_
+
+    def troubled(self) -> str:
+        self._dials("busy", error_429_seconds=1, retry_after_s=3_600)
+        ids = ["one", "two"]
+        outline = [{"id": id_, "heading": f"Part {id_}", "instructions": "Say it."} for id_ in ids]
+        id_ = self._create({"sections": outline}, model="simulator/busy")
+        self._until(id_, lambda document: any(cell.attempts for cell in document.cells.values()))
+        return id_
+
+    def stopped(self) -> str:
+        self._model.says("stopped-1", *WORDS[:3])
+        self._model.answers("stopped-2", *WORDS)
+        id_ = self.dictated("stopped", 3)
+        self._until(id_, lambda document: _is_written(document, "stopped-2"))
+        self._client.post(f"/api/documents/{id_}/stop").raise_for_status()
+        self._until(
+            id_, lambda document: isinstance(document.run, Paused) and bool(document.stop and document.stop.attempts)
+        )
+        return id_
+
+    def thinking(self) -> str:
+        """A model that has not said a word; a summary that waits; a table of which one row is there."""
+        columns = [
+            {"id": "may", "heading": "What others may do", "instructions": "What is allowed?"},
+            {"id": "must", "heading": "What they must do", "instructions": "What is asked?"},
+            {"id": "paid", "heading": "Costs", "instructions": "What does it cost?"},
+        ]
+        said = {"quote": "Apache License", "passage": 1}
+        answer = "Use it, change it and pass it on, for money or not, alone or as a part of something larger, for ever."
+        self._model.answers("sheet:s1:may", json.dumps({"answer": answer, **said}))
+        self._model.answers("sheet:s1:must", json.dumps({"answer": "Keep the notices.", **said}))
+        self._model.answers("sheet:s1:paid", json.dumps({"answer": "nothing", **said, "quote": ""}))
+        self._model.answers("sheet:s2:may", json.dumps({"answer": "not stated", "quote": "", "passage": 1}))
+        outline = [
+            {"id": "terms", "heading": "The terms in short", "instructions": "Say it."},
+            {"id": "sheet", "heading": "Side by side", "instructions": "Compare.", "columns": columns},
+            {"id": "all", "heading": "Summary", "instructions": "Sum up.", "depends_on": ["terms", "sheet"]},
+        ]
+        id_ = self._create({"sections": outline}, model=MODEL)
+        self._until(id_, lambda document: all(_is_written(document, f"sheet:s1:{c['id']}") for c in columns))
+        self._until(id_, lambda document: _is_written(document, "sheet:s2:may"))
+        return id_
+
+    def fell_back(self) -> str:
+        """A model that is out of order, and another that wrote instead of it."""
+        self._dials("dead", error_401=1)
+        outline = [{"id": "grant", "heading": "What is granted", "instructions": "Copyright and patents."}]
+        id_ = self._create({"sections": outline}, model="simulator/dead")
+        self._until(id_, lambda document: isinstance(document.run, Done))
+        return id_
+
+    def stale(self) -> str:
+        """A source was replaced, and nobody has asked for an update yet."""
+        id_ = self._written("stale", updates="manual")
+        self._put(id_, "sources/s2", name="SECURITY.md", text="Report what you find to the maintainers.")
+        self._until(id_, lambda document: any(cell.stale for cell in document.cells.values()))
+        return id_
+
+    def locked(self) -> str:
+        """Text by hand, and a rewrite that is offered beside it."""
+        id_ = self._written("locked")
+        self._put(id_, "cells/locked-1", text=BY_HAND)
+        self._client.post(f"/api/documents/{id_}/cells/locked-1/rewrite", json={}).raise_for_status()
+        self._until(id_, lambda document: document.cells["locked-1"].offer is not None)
+        self._until(id_, lambda document: isinstance(document.run, Done))
+        return id_
+
+    def spent(self) -> str:
+        """No money for the next call."""
+        outline = [{"id": "grant", "heading": "What is granted", "instructions": "Copyright and patents."}]
+        id_ = self._create({"sections": outline}, model="simulator/dear", budget=0.01)
+        self._until(id_, lambda document: isinstance(document.run, Paused))
+        return id_
+
+    def given_up(self) -> str:
+        """The time for the document was over before its text was."""
+        self._model.says("given-up-1", *WORDS[:2])
+        id_ = self.dictated("given-up", 1, deadline_s=2)
+        self._until(id_, lambda document: not isinstance(document.run, Running))
+        return id_
+
+    def _written(self, state: str, **policy: Any) -> str:
+        for n in (1, 2, 3):
+            self._model.answers(f"{state}-{n}", *WORDS)
+        self._model.answers(f"{state}-sum", "In short: use it, keep the notices, and say what was changed.")
+        id_ = self.dictated(state, 3, **policy)
+        self._until(id_, lambda document: isinstance(document.run, Done))
+        return id_
+
+    def _dials(self, model: str, **dials: float) -> None:
+        self._simulator.patch("/dials", json={"model": model, "dials": dials}).raise_for_status()
+
+    def _put(self, document: str, path: str, **body: str) -> None:
+        self._client.put(f"/api/documents/{document}/{path}", json=body).raise_for_status()
+
+    def _create(self, outline: dict[str, Any] | None, **policy: Any) -> str:
+        sources = [
+            {"name": "LICENSE", "text": LICENSE},
+            {"name": "SECURITY.md", "text": (ROOT / "SECURITY.md").read_text(encoding="utf-8")},
+        ]
+        return create(
+            self._client,
+            brief=BRIEF,
+            title="" if outline is None else "What this licence allows",
+            sources=sources,
+            policy={"grace_ms": FOR_EVER, **policy},
+            **({} if outline is None else {"outline": outline}),
+        )
+
+    def _until(self, document: str, holds: Callable[[Document], bool]) -> None:
+        until(lambda: holds(in_the_log(self._client, document)))
+
+
+def _is_written(document: Document, cell: str) -> bool:
+    found = document.cells.get(cell)
+    return found is not None and found.completed is not None
+
+
+MAKERS: Final[dict[str, Callable[[Gallery], str]]] = {
+    "planning": Gallery.planning,
+    "writing": Gallery.writing,
+    "done": Gallery.done,
+    "failed": Gallery.failed,
+    "troubled": Gallery.troubled,
+    "stopped": Gallery.stopped,
+    "thinking": Gallery.thinking,
+    "fell-back": Gallery.fell_back,
+    "stale": Gallery.stale,
+    "locked": Gallery.locked,
+    "spent": Gallery.spent,
+    "given-up": Gallery.given_up,
+}
