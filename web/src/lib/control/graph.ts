@@ -55,7 +55,7 @@ export function pathOf(edge: GraphEdge): string {
   return edge.points.map(([x, y], index) => `${index === 0 ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`).join('');
 }
 
-/** A heading that fits a node, by a rough measure. */
-export function shortened(text: string, most = 13): string {
+/** A heading that fits a line of the timeline, by a rough measure. */
+export function shortened(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1).trimEnd()}…`;
 }
