@@ -79,8 +79,24 @@ def texts(demo: Demo, corpus: dict[str, Passages]) -> dict[str, str]:
     return written
 
 
+def test_every_demo_can_be_written() -> None:
+    assert [offer.name for offer in offered()] == ["case-study", "twenty-questions"]
+    for offer in offered():
+        asked = load(offer.name)
+        assert isinstance(asked.outline, OutlineAsked)
+        assert check_outline(asked.outline.sections) == []
+        assert len(asked.brief) <= BRIEF_CHARACTERS_MAX
+
+
+def test_the_table_is_large_enough_to_show_what_becomes_of_a_slow_model() -> None:
+    asked = load("twenty-questions")
+    assert isinstance(asked.outline, OutlineAsked)
+    # Forty of its cells must be written, and enough be left, before the tour slows the model down.
+    assert sum(len(section.columns) for section in asked.outline.sections) * len(asked.sources) == 100
+
+
 def test_the_gateway_offers_it_and_takes_it_for_a_request(demo: Demo) -> None:
-    (offer,) = offered()
+    offer = offered()[0]
     assert (offer.name, offer.description, offer.sections) == (
         "case-study",
         demo.description,

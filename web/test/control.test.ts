@@ -2,12 +2,12 @@
 
 import { describe, expect, it } from 'vitest';
 import { Counting, quantile } from '../src/lib/control/counters';
-import { graphOf } from '../src/lib/control/graph';
+import { distinctive, graphOf } from '../src/lib/control/graph';
 import { busiestWriter, House, pidOf } from '../src/lib/control/house';
-import { attemptName, filtered, gist, lineOf, Lines, LINE_KINDS, type Line, type Note } from '../src/lib/control/operations';
-import { agree, Replay } from '../src/lib/control/replay';
+import { attemptName, filtered, gist, indented, lineOf, Lines, LINE_KINDS, type Line, type Note } from '../src/lib/control/operations';
+import { agree, GAP_MS_MAX, played, playTime_ms, Replay } from '../src/lib/control/replay';
 import { wasSeen } from '../src/lib/control/tour';
-import { drawn, stepped, ticks, waterfallOf, type Attempt, type Bar, type Call } from '../src/lib/control/waterfall';
+import { drawn, rowsShown, stepped, ticks, waterfallOf, type Attempt, type Bar, type Call } from '../src/lib/control/waterfall';
 import { fold, created } from '../src/lib/fold';
 import type { Document, Fact } from '../src/lib/types';
 
@@ -100,6 +100,16 @@ describe('the waterfall', () => {
     expect(stepped(rows, first, 'End')).toMatchObject({ cell: 'b', kind: 'call' });
   });
 
+  it('leaves out what went straight, on demand', () => {
+    const failed = at({ type: 'AttemptFailed', at_ms: 30, cell: 'b', attempt: A, kind: 'cut', message: '', model: 'm', retry_at_ms: null, next_model: '' });
+    const fallback = at({ type: 'AttemptStarted', at_ms: 1, cell: 'c', attempt: A, writer: 'w', model: 'n', fell_back_from: 'm', tries_max: 6 });
+    const hedge = at({ type: 'CallReserved', at_ms: 20, cell: 'd', attempt: A, call: 2, model: 'm' });
+    const { rows } = waterfallOf(log(started(0, 'a'), started(0, 'b'), failed, fallback, started(0, 'd'), hedge));
+    expect(rowsShown(rows, 'detours').map((row) => row.cell)).toEqual(['b', 'c', 'd']);
+    expect(rowsShown(rows, 'running').map((row) => row.cell)).toEqual(['a', 'c', 'd']);
+    expect(rowsShown(rows, 'all')).toEqual(rows);
+  });
+
   it('has an axis of round times', () => {
     expect(ticks(100, 10_100, 6)).toEqual([100, 2_100, 4_100, 6_100, 8_100, 10_100]);
   });
@@ -114,6 +124,11 @@ describe('the graph', () => {
     expect(a?.x).toBeLessThan(sum?.x ?? 0);
     expect(a?.y).not.toBe(b?.y);
     expect(edges.map((edge) => `${edge.from}>${edge.to}`).sort()).toEqual(['a>sum', 'b>sum']);
+  });
+
+  it('names a section by what others do not begin with', () => {
+    const all = ['Exercise: adding', 'Exercise: closing', 'Part: one', 'Summary'];
+    expect(all.map((heading) => distinctive(heading, all))).toEqual(['Adding', 'Closing', 'Part: one', 'Summary']);
   });
 
   it('has nothing to show before there is an outline', () => expect(graphOf([]).nodes).toEqual([]));
@@ -176,6 +191,23 @@ describe('the replay', () => {
     expect(replay.countAt(256)).toBe(256);
   });
 
+  it('is played at the speed of its facts, without its pauses', () => {
+    const times = [0, 100, 200, 60_000, 60_100].map((at_ms, n) => ({ event: queued(at_ms, `c${n}`), sequence: n + 1, json: '' }));
+    expect(playTime_ms(times)).toBe(100 + 100 + GAP_MS_MAX + 100);
+    expect(played(times, 1, 99)).toBe(1);
+    expect(played(times, 1, 100)).toBe(2);
+    expect(played(times, 1, 200 + GAP_MS_MAX)).toBe(4);
+    expect(played(times, 4, 100)).toBe(5);
+  });
+
+  it('knows what had happened at a sequence', () => {
+    const replay = new Replay('d');
+    for (const { fact, sequence } of facts) replay.take(fact, sequence);
+    for (const wanted of [0, 1, facts.at(-1)?.sequence ?? 0, 1e9]) {
+      expect(replay.countAt(wanted)).toBe(facts.filter(({ sequence }) => sequence <= wanted).length);
+    }
+  });
+
   it('agrees with another fold whatever the order of its fields and its ink, and with no other document', () => {
     const replay = new Replay('d');
     for (const { fact, sequence } of facts) replay.take(fact, sequence);
@@ -199,6 +231,12 @@ describe('the log', () => {
   it('tells what happened from how things are', () => {
     expect(line({ type: 'QueuesSampled', queues: [] }, 'sample').shown).toBe('sample');
     expect(line({ type: 'ProcessKilled', process: 'writer-1', pid: 3 }, 'sample').shown).toBe('note');
+  });
+
+  it('is indented between its tokens, which stay as they are', () => {
+    const json = '{"text":"a {b: [\\"1\\", 2]},","n":1.50,"none":{},"list":[1e3,null,"\\\\"],"deep":[{"x":[]}]}';
+    expect(indented(json).replaceAll(/\n */g, '').replaceAll('": ', '":')).toBe(json);
+    expect(indented('{"a":[1,{"b":[]}]}')).toBe('{\n  "a": [\n    1,\n    {\n      "b": []\n    }\n  ]\n}');
   });
 
   it('is filtered by kind and by every word', () => {
@@ -279,15 +317,28 @@ describe('the tour notices', () => {
     expect(wasSeen('kill', { before: [], since: [killed, other] })).toBe(false);
   });
 
-  it('the bus when it is back, a stop at its receipt, a resume at its first attempt', () => {
-    const lost = note({ type: 'BusLost' });
-    expect(wasSeen('bus', { before: [], since: [lost] })).toBe(false);
-    expect(wasSeen('bus', { before: [], since: [lost, note({ type: 'BusReturned', away_ms: 5 })] })).toBe(true);
-    const paused = at({ type: 'DocumentPaused', at_ms: 1, reason: 'stop_asked', asked_at_ms: 1 });
-    const receipt = at({ type: 'AttemptCancelled', at_ms: 2, cell: 'a', attempt: A, reason: 'stopped', asked_at_ms: 1, closed_at_ms: 2 });
-    expect(wasSeen('stop', { before: [], since: [receipt, paused] })).toBe(false);
-    expect(wasSeen('stop', { before: [], since: [paused, receipt] })).toBe(true);
-    expect(wasSeen('resume', { before: [], since: [at({ type: 'DocumentResumed', at_ms: 1 }), started(2, 'a')] })).toBe(true);
+  it('a hedge, once one of two calls has lost', () => {
+    const hedge = at({ type: 'CallReserved', at_ms: 2, cell: 'a', attempt: A, call: 2, model: 'm' });
+    const settled = (cell: string, outcome: 'finished' | 'lost_race') => at({ type: 'CallSettled', at_ms: 3, cell, attempt: A, call: 1, model: 'm', outcome, duration_ms: 1 });
+    expect(wasSeen('hedge', { before: [], since: [settled('a', 'lost_race'), hedge] })).toBe(false);
+    expect(wasSeen('hedge', { before: [], since: [hedge, settled('b', 'lost_race'), settled('a', 'finished')] })).toBe(false);
+    expect(wasSeen('hedge', { before: [], since: [hedge, settled('a', 'finished'), settled('a', 'lost_race')] })).toBe(true);
+  });
+
+  it('a changed source, once what depends on it was written, and only if something did not', () => {
+    const edit = at({ type: 'SourceReplaced', at_ms: 3 });
+    const done = (cell: string) => at({ type: 'CellCompleted', at_ms: 5, cell });
+    const before = [queued(1, 'a'), queued(1, 'b'), done('a'), done('b')];
+    expect(wasSeen('edit', { before, since: [edit] })).toBe(false);
+    expect(wasSeen('edit', { before, since: [queued(2, 'b'), done('b')] })).toBe(false);
+    expect(wasSeen('edit', { before, since: [edit, queued(4, 'b', 2)] })).toBe(false);
+    expect(wasSeen('edit', { before, since: [edit, queued(4, 'b', 2), done('b')] })).toBe(true);
+    expect(wasSeen('edit', { before, since: [edit, queued(4, 'a', 2), queued(4, 'b', 2), done('a'), done('b')] })).toBe(false);
+  });
+
+  it('a replay that came to its end', () => {
+    expect(wasSeen('replay', { before: [], since: [started(1, 'a')] })).toBe(false);
+    expect(wasSeen('replay', { before: [], since: [{ type: 'Replayed' }] })).toBe(true);
   });
 
   it('a tab that was closed, by what followed', () => {

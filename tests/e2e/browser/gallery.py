@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser.states import Gallery
-from tests.wording import words
+from tests.wording import room_words, words
 
 
 class Screen(NamedTuple):
@@ -127,8 +127,21 @@ def _drawer(key: str) -> Callable[[Page], None]:
 
 def _touring(page: Page) -> None:
     _timeline(page)
-    page.get_by_role("button", name="Tour", exact=True).click()
-    page.get_by_role("option").first.click()
+    page.get_by_role("button", name=room_words("words.tour"), exact=True).click()
+    page.get_by_role("tab", name=room_words("words.processes")).click()
+    page.get_by_role("button", name=room_words("words.restart")).click()
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+
+
+def _event(page: Page) -> None:
+    page.get_by_role("listbox", name=room_words("words.timeline")).get_by_role("option").first.click()
+    expect(page.get_by_role("tabpanel").get_by_text("at_ms")).to_be_visible()
+
+
+def _moment(page: Page) -> None:
+    _timeline(page)
+    page.get_by_role("slider", name=room_words("words.scrub")).press("Home")
+    expect(page.get_by_role("tab", name=room_words("words.documentThen"), selected=True)).to_be_visible()
 
 
 def _printing(page: Page) -> None:
@@ -181,6 +194,8 @@ SCREENS: Final[dict[str, Screen]] = {
     "control-writing": Screen("writing", _timeline, at="/control/"),
     "control-done": Screen("done", _timeline, at="/control/"),
     "control-tour": Screen("thinking", _touring, at="/control/"),
+    "control-event": Screen("done", _event, at="/control/"),
+    "control-moment": Screen("done", _moment, at="/control/"),
     "library": Screen("/library", _listed),
     "settings": Screen("/settings", _listed),
     "gone": Screen(f"/d/{'0' * 32}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,22 @@ def dictated(client: httpx2.Client, outline: dict[str, Any], **more: Any) -> str
     """A document that the dictated model writes from the licence."""
     body: dict[str, Any] = {"brief": "Terms", "sources": [{"name": "LICENSE", "text": LICENSE}], "policy": PATIENT}
     return create(client, **(body | {"outline": outline} | more))
+
+
+def cookies_of(client: httpx2.Client) -> list[Any]:
+    """The keys of all documents that it has made, for the browser of whoever made them."""
+    jar: CookieJar = client.cookies.jar
+    return [
+        {
+            "name": one.name,
+            "value": one.value or "",
+            "domain": one.domain,
+            "path": one.path,
+            "httpOnly": True,
+            "sameSite": "Strict",
+        }
+        for one in jar
+    ]
 
 
 def in_the_log(client: httpx2.Client, document: str) -> Document:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from http.cookiejar import CookieJar
 from typing import Any, Final
 
 import httpx2
 
 from schemas.document import Document, Done, Paused, Running
 from tests.dictated import MODEL, DictatedModel
-from tests.e2e.browser.reading import LICENSE, ROOT, create, in_the_log, until
+from tests.e2e.browser.reading import LICENSE, ROOT, cookies_of, create, in_the_log, until
 
 WORDS: Final = (
     "A licence says what others may do with a work. This one lets them **use, change and pass on** the work",
@@ -46,18 +45,7 @@ class Gallery:
 
     def cookies(self) -> list[Any]:
         """The keys of all documents so far, for the browser of whoever made them."""
-        jar: CookieJar = self._client.cookies.jar
-        return [
-            {
-                "name": one.name,
-                "value": one.value or "",
-                "domain": one.domain,
-                "path": one.path,
-                "httpOnly": True,
-                "sameSite": "Strict",
-            }
-            for one in jar
-        ]
+        return cookies_of(self._client)
 
     def dictated(self, state: str, number: int, **policy: Any) -> str:
         """So many sections of cells `<state>-1` and so on, the last of them waiting for the others."""

@@ -1,12 +1,14 @@
 /** What the control room asks of the gateway; see `services/gateway/control.py`. */
 
-import { Problem } from '../api';
+import { passagesOf, Problem } from '../api';
 import type { Document } from '../types';
 import type { Process } from './house';
 
 export interface DialsHeld {
+  /** What was turned live, by model; `*` is every model. */
   live: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  defaults: Readonly<Record<string, unknown>>;
+  /** What holds for a model of which nothing else was said. */
+  any_other: Readonly<Record<string, unknown>>;
 }
 
 export interface Done {
@@ -34,3 +36,10 @@ export const processesOf = (id: string) => asked<Done>(at(id, '/operations/proce
 export const act = (id: string, process: string, action: Action) =>
   asked<Done>(at(id, '/operations/processes'), 'POST', { process, action });
 export const documentAsFolded = (id: string) => asked<Document>(at(id));
+
+/** A source with one more paragraph at its end. */
+export async function lengthenSource(id: string, source: string, name: string, paragraph: string): Promise<void> {
+  const { passages } = await passagesOf(id, source);
+  const text = [...passages.map((passage) => passage.text), paragraph].join('\n\n');
+  await asked<unknown>(at(id, `/sources/${encodeURIComponent(source)}`), 'PUT', { name, text });
+}

@@ -24,14 +24,14 @@ export interface Graph {
   height: number;
 }
 
-export const NODE = { width: 120, height: 30 } as const;
+export const NODE = { width: 116, height: 38 } as const;
 const EMPTY: Graph = { nodes: [], edges: [], width: 0, height: 0 };
 
 /** Left to right: what is written first stands left. An edge to a section that is not there is left out. */
 export function graphOf(outline: readonly Section[]): Graph {
   if (outline.length === 0) return EMPTY;
   const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: 'LR', nodesep: 8, ranksep: 24, marginx: 6, marginy: 6 });
+  graph.setGraph({ rankdir: 'LR', nodesep: 8, ranksep: 20, marginx: 4, marginy: 4 });
   graph.setDefaultEdgeLabel(() => ({}));
   const known = new Set(outline.map((section) => section.id));
   for (const section of outline) graph.setNode(section.id, { ...NODE });
@@ -58,4 +58,14 @@ export function pathOf(edge: GraphEdge): string {
 /** A heading that fits a line of the timeline, by a rough measure. */
 export function shortened(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1).trimEnd()}…`;
+}
+
+const PREFIX = /^[^:]{1,40}: /;
+
+/** A heading without the words that others begin with as well: 'Exercise: choose', 'Exercise: cancel'. */
+export function distinctive(heading: string, all: readonly string[]): string {
+  const prefix = PREFIX.exec(heading)?.[0];
+  if (prefix === undefined || all.filter((one) => one.startsWith(prefix)).length < 2) return heading;
+  const rest = heading.slice(prefix.length);
+  return rest === '' ? heading : rest.charAt(0).toUpperCase() + rest.slice(1);
 }

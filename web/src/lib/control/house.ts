@@ -67,14 +67,17 @@ const WRITER = /^writer-(\d+)-/;
 /** The process id that a writer's name has in it; 0 where it has none. */
 export const pidOf = (writer: string): number => Number(WRITER.exec(writer)?.[1] ?? 0);
 
+/** How many cells of this document a process is writing. */
+export function inHand(process: Process, document: Document | null): number {
+  const cells = Object.values(document?.cells ?? {});
+  return cells.filter(({ state }) => state.type === 'Writing' && pidOf(state.writer) === process.pid).length;
+}
+
 /** The running writer with the most cells of this document in hand: the one whose end is worth watching. */
 export function busiestWriter(processes: readonly Process[], document: Document | null): Process | null {
-  const cells = Object.values(document?.cells ?? {});
-  const inHand = (process: Process): number =>
-    cells.filter(({ state }) => state.type === 'Writing' && pidOf(state.writer) === process.pid).length;
   const writers = processes.filter((process) => process.name.startsWith('writer') && process.state === 'running');
   return writers.reduce<Process | null>(
-    (best, process) => (best === null || inHand(process) > inHand(best) ? process : best),
+    (best, process) => (best === null || inHand(process, document) > inHand(best, document) ? process : best),
     null,
   );
 }

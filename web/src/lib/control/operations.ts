@@ -103,9 +103,32 @@ export function gist(line: Line): string {
   return said.filter((word) => word !== '').join(' · ');
 }
 
+/** The cell that a line is about; null where it is about none, or about several. */
+export function cellIn(line: Line): string | null {
+  const { cell } = line.event as { cell?: unknown };
+  return typeof cell === 'string' ? cell : null;
+}
+
 /** `job.delivery.try`, as `schemas/attempts.py` makes it: 1002003 is try 3 of delivery 2 of job 1. */
 export function attemptName(attempt: number): string {
   return [Math.floor(attempt / 1_000_000), Math.floor(attempt / 1_000) % 1_000, attempt % 1_000].join('.');
+}
+
+/** JSON with line breaks and indents put between its tokens; the tokens stay as they are, to the letter. */
+export function indented(json: string): string {
+  let said = '';
+  let depth = 0;
+  const newLine = () => `\n${'  '.repeat(depth)}`;
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s[\]{},:"]+/g)) {
+    const isOpening = token === '{' || token === '[';
+    const isClosing = token === '}' || token === ']';
+    if (isClosing) depth--;
+    const last = said.at(-1);
+    if (isClosing ? last !== '{' && last !== '[' : last === '{' || last === '[' || last === ',') said += newLine();
+    said += token === ':' ? ': ' : token;
+    if (isOpening) depth++;
+  }
+  return said;
 }
 
 /** The newest lines; the oldest go. */

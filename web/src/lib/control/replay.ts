@@ -6,6 +6,8 @@ import type { Document, Fact } from '../types';
 export interface LoggedFact {
   event: Fact;
   sequence: number;
+  /** As it was on the bus, to the letter. */
+  json: string;
 }
 
 const EVERY = 128;
@@ -25,10 +27,10 @@ export class Replay {
     return this.#newest;
   }
 
-  take(fact: Fact, sequence: number): void {
+  take(fact: Fact, sequence: number, json = JSON.stringify(fact)): void {
     const last = this.facts.at(-1);
     if (last !== undefined && sequence <= last.sequence) return;
-    this.facts.push({ event: fact, sequence });
+    this.facts.push({ event: fact, sequence, json });
     this.#newest = this.#newest === null ? created(this.#id, fact, sequence) : fold(this.#newest, fact, sequence);
     if (this.facts.length % EVERY === 0) this.#kept.push(this.#newest);
   }
@@ -43,11 +45,41 @@ export class Replay {
     return document;
   }
 
-  /** How many facts there are up to a sequence. */
+  /** How many facts there are up to a sequence. By halving: each comparison of folds asks. */
   countAt(sequence: number): number {
-    const first = this.facts.findIndex((fact) => fact.sequence > sequence);
-    return first === -1 ? this.facts.length : first;
+    let [low, high] = [0, this.facts.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.facts[middle]?.sequence ?? Infinity) <= sequence) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
+}
+
+/** Nobody watches a pause: what lasts longer in the log is shown as this. */
+export const GAP_MS_MAX = 2_000;
+
+/** How long it takes to play facts at the speed at which they happened, from the first of them to the last. */
+export function playTime_ms(facts: readonly LoggedFact[]): number {
+  return facts.reduce((sum, _, index) => sum + gap_ms(facts, index), 0);
+}
+
+/** The moment that is shown so many milliseconds of play after moment `from`. */
+export function played(facts: readonly LoggedFact[], from: number, passed_ms: number): number {
+  let left_ms = passed_ms;
+  for (let moment = from; moment < facts.length; moment++) {
+    left_ms -= gap_ms(facts, moment);
+    if (left_ms < 0) return moment;
+  }
+  return facts.length;
+}
+
+/** From the fact before to this one. */
+function gap_ms(facts: readonly LoggedFact[], index: number): number {
+  const [before, here] = [facts[index - 1], facts[index]];
+  if (before === undefined || here === undefined) return 0;
+  return Math.min(Math.max(here.event.at_ms - before.event.at_ms, 0), GAP_MS_MAX);
 }
 
 /** Whether two documents say the same, ink apart, which may be lost: whatever the order of their fields. */

@@ -6,36 +6,50 @@ import { foldInks } from '../fold';
 import { EventStream, type Connection } from '../stream';
 import type { Document, TextAppended } from '../types';
 import { act, dialsOf, documentAsFolded, operationsPath, processesOf, turnDials, type Action, type DialsHeld } from './api';
+import { SharedChoice } from '../choice';
 import { Counting, type Counters } from './counters';
 import { flagOf, type Flag } from './flags';
-import { busiestWriter, House, type Process } from './house';
-import { isFact, isNote, lineOf, Lines, type Line, type Note, type Sample } from './operations';
+import { busiestWriter, House, inHand, type Process } from './house';
+import { cellIn, isFact, isNote, lineOf, Lines, type Line, type Note, type Sample } from './operations';
+import { Player } from './player.svelte';
 import { agree, Replay } from './replay';
 import { Tour } from './tour-guide.svelte';
-import { Waterfall, waterfallOf, type Bar } from './waterfall';
+import { Waterfall, waterfallOf, type Bar, type RowsShown } from './waterfall';
 import { words } from './words';
 
 const FLUSH_MS = 100;
 const LINES_MAX = 5_000;
 const FLAGS_MAX = 500;
 const PROCESSES_AGAIN_MS = 300;
+/** What it does is asked over itself: only once it is back. */
+const BUS = 'nats-server';
+
+/** Something that wants a second thought: to which process, and how many cells of this document it has in hand. */
+export interface Asked {
+  action: Action;
+  process: Process;
+  cells: number;
+}
 
 export class ControlRoom {
   readonly id: string;
   readonly replay: Replay;
   readonly lines = new Lines(LINES_MAX);
   readonly house = new House();
+  rowsShown = $state<RowsShown>('all');
   readonly tour = new Tour(this);
+  readonly player: Player;
   connection = $state.raw<Connection>({ type: 'connecting' });
   /** Grows with every flush: what is shown of the mutable parts above is derived again. */
   version = $state(0);
   flags = $state.raw<readonly Flag[]>([]);
   dropped = $state(0);
-  /** How many facts the shown moment has; null: live. */
-  moment = $state<number | null>(null);
   chosen = $state.raw<Line | null>(null);
   chosenBar = $state.raw<Bar | null>(null);
-  chosenSection = $state<string | null>(null);
+  /** The cell that all views show as chosen, the document's page in another tab included. */
+  chosenCell = $state<string | null>(null);
+  /** What is about to be done to a process, once somebody has said yes. */
+  asked = $state.raw<Asked | null>(null);
   dials = $state.raw<DialsHeld | null>(null);
   processes = $state.raw<readonly Process[]>([]);
   isDemo = $state(true);
@@ -53,10 +67,19 @@ export class ControlRoom {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wasCut = false;
   #comparing: Document | null = null;
+  #choice: SharedChoice;
+  // A moment of the past does not change any more: folded and drawn once, however long one looks at it.
+  #then = $derived.by(() => {
+    const { moment } = this.player;
+    if (moment === null) return null;
+    return { document: this.replay.at(moment), waterfall: waterfallOf(this.replay.facts.slice(0, moment)) };
+  });
 
   constructor(id: string) {
     this.id = id;
     this.replay = new Replay(id);
+    this.player = new Player(this.replay, () => this.tour.hear({ type: 'Replayed' }));
+    this.#choice = new SharedChoice(id, (cell) => (this.chosenCell = cell));
     this.#stream = new EventStream(operationsPath(id), {
       onEvent: ({ event, data }) => this.#take(event, data),
       onConnection: (connection) => this.#connected(connection),
@@ -65,8 +88,7 @@ export class ControlRoom {
 
   /** The document at the moment that is shown. */
   get document(): Document | null {
-    if (this.moment === null) return this.#live;
-    return this.replay.at(this.moment);
+    return this.#then === null ? this.#live : this.#then.document;
   }
 
   get live(): Document | null {
@@ -75,7 +97,11 @@ export class ControlRoom {
 
   get waterfall(): Waterfall {
     void this.version;
-    return this.moment === null ? this.#waterfall : waterfallOf(this.replay.facts.slice(0, this.moment));
+    return this.#then === null ? this.#waterfall : this.#then.waterfall;
+  }
+
+  get chosenSection(): string | null {
+    return this.chosenCell?.split(':')[0] ?? null;
   }
 
   counters(now_ms: number): Counters {
@@ -95,6 +121,8 @@ export class ControlRoom {
     return () => {
       abort.abort();
       clearTimeout(this.#timer);
+      this.player.hold();
+      this.#choice.close();
       this.#stream.stop();
     };
   }
@@ -102,33 +130,43 @@ export class ControlRoom {
   // -- What can be done --------------------------------------------------------------------------------------------------
 
   turn(dials: Record<string, number | null>): Promise<void> {
-    return this.#do(async () => {
+    return this.doing(async () => {
       this.dials = await turnDials(this.id, { dials });
       return '';
     });
   }
 
   resetDials(): Promise<void> {
-    return this.#do(async () => {
+    return this.doing(async () => {
       this.dials = await turnDials(this.id, { reset: true });
       return '';
     });
   }
 
   act(action: Action, process: string): Promise<void> {
-    return this.#do(async () => {
+    this.asked = null;
+    return this.doing(async () => {
       const done = await act(this.id, process, action);
       this.processes = done.processes;
       return done.did ?? '';
     });
   }
 
-  /** To the writer with the most in hand: looked up now, as its process id changes with every life. */
-  actOnBusiest(action: 'kill' | 'freeze'): Promise<void> {
-    return this.#do(async () => {
-      const { processes } = await processesOf(this.id);
-      const writer = busiestWriter(processes, this.#live);
+  /** Once more, before it is done. */
+  ask(action: Action, process: Process): void {
+    this.asked = { action, process, cells: inHand(process, this.#live) };
+  }
+
+  /** To the writer with the most in hand; what is drastic is asked once more. Looked up now, as its process id changes with every life. */
+  toBusiest(action: 'kill' | 'freeze'): Promise<void> {
+    return this.doing(async () => {
+      this.processes = (await processesOf(this.id)).processes;
+      const writer = busiestWriter(this.processes, this.#live);
       if (writer === null) return words.noWriter;
+      if (action === 'kill') {
+        this.ask(action, writer);
+        return '';
+      }
       const done = await act(this.id, writer.name, action);
       this.processes = done.processes;
       return done.did ?? '';
@@ -136,14 +174,14 @@ export class ControlRoom {
   }
 
   stop(): Promise<void> {
-    return this.#do(async () => {
+    return this.doing(async () => {
       await stopDocument(this.id);
       return '';
     });
   }
 
   resume(): Promise<void> {
-    return this.#do(async () => {
+    return this.doing(async () => {
       await resumeDocument(this.id);
       return '';
     });
@@ -159,8 +197,20 @@ export class ControlRoom {
 
   chooseBar(bar: Bar): void {
     this.chosenBar = bar;
-    this.chosenSection = bar.cell.split(':')[0] ?? null;
     this.chosen = this.lineOfFact(bar.sequence);
+    this.choose(bar.cell);
+  }
+
+  chooseLine(line: Line): void {
+    this.chosen = line;
+    const cell = cellIn(line);
+    if (cell !== null) this.choose(cell);
+  }
+
+  /** Here, and on the document's page. */
+  choose(cell: string | null): void {
+    this.chosenCell = cell;
+    if (cell !== null) this.#choice.tell(cell);
   }
 
   /** A fact as a line of the log, even where the log has let go of it. */
@@ -169,12 +219,12 @@ export class ControlRoom {
     if (kept !== undefined) return kept;
     const fact = this.replay.facts[this.replay.countAt(sequence) - 1];
     if (fact === undefined) return null;
-    const { event } = fact;
-    const json = JSON.stringify(event);
+    const { event, json } = fact;
     return { kind: 'fact', shown: 'fact', number: -1, subject: `doc.${this.id}`, at_ms: event.at_ms, sequence, event, json };
   }
 
-  async #do(wish: () => Promise<string>): Promise<void> {
+  /** Does it, and says in the status line what came of it. */
+  async doing(wish: () => Promise<string>): Promise<void> {
     this.isBusy = true;
     this.status = words.doing;
     try {
@@ -217,7 +267,7 @@ export class ControlRoom {
     const line = lineOf(data, ++this.#number);
     if (isFact(line)) {
       const before = this.replay.facts.length;
-      this.replay.take(line.event, line.sequence);
+      this.replay.take(line.event, line.sequence, line.json);
       if (this.replay.facts.length === before) return;
       this.#waterfall.take(line.event, line.sequence);
       this.#counting.take(line.event);
@@ -235,7 +285,7 @@ export class ControlRoom {
   #noted(note: Note): void {
     this.#flag(note);
     if (note.type === 'BusReturned') void this.#compare();
-    if (note.type === 'DialsTurned' || note.type.startsWith('Process')) {
+    if (note.type === 'DialsTurned' || note.type === 'BusReturned' || ('process' in note && note.process !== BUS)) {
       setTimeout(() => void this.#lookAtHouse(), PROCESSES_AGAIN_MS);
     }
   }

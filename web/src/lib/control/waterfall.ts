@@ -154,6 +154,33 @@ export function waterfallOf(facts: readonly { event: Fact; sequence: number }[])
   return waterfall;
 }
 
+/** Which rows are shown: all, those that are written now, those where something did not go straight. */
+export type RowsShown = 'all' | 'running' | 'detours';
+export const ROWS_SHOWN: readonly RowsShown[] = ['all', 'running', 'detours'];
+
+export function rowsShown(rows: readonly Row[], which: RowsShown): Row[] {
+  switch (which) {
+    case 'all':
+      return [...rows];
+    case 'running':
+      return rows.filter(({ bars }) => bars.some((bar) => bar.to_ms === null));
+    case 'detours':
+      return rows.filter(({ bars }) => bars.some(isDetour));
+  }
+}
+
+/** A failed, cut off or lost attempt, one by another model, and a second call. */
+function isDetour(bar: Bar): boolean {
+  switch (bar.kind) {
+    case 'attempt':
+      return bar.fellBackFrom !== '' || bar.end === 'failed' || bar.end === 'lost' || bar.end === 'cancelled';
+    case 'call':
+      return bar.call > 1 || bar.outcome === 'lost_race';
+    default:
+      return false;
+  }
+}
+
 /** A part of time, drawn over so many pixels. */
 export interface Window {
   from_ms: number;

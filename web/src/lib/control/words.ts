@@ -3,13 +3,15 @@
 import { failure, number, seconds, STATES } from '../messages';
 import type { ErrorKind } from '../types';
 import type { Shown } from '../view';
+import type { Action } from './api';
 import type { Flag } from './flags';
 import type { LineKind } from './operations';
 import type { TourStep } from './tour';
-import { ERRORS } from './tour';
+import { CELLS_TO_KNOW, ERRORS } from './tour';
 import { attemptName } from './operations';
-import type { AttemptEnd, Bar } from './waterfall';
-import { pidOf } from './house';
+import type { AttemptEnd, Bar, RowsShown } from './waterfall';
+import { pidOf, type Process } from './house';
+import type { Asked } from './room.svelte';
 
 export const words = {
   title: 'Control room',
@@ -33,10 +35,20 @@ export const words = {
   live: 'Live',
   play: 'Replay',
   pausePlay: 'Hold',
+  speed: 'Speed of the replay',
+  speeds: { whole: 'All in 12 s', '1': 'As it was', '4': '4 × as fast', '16': '16 × as fast' },
   scrub: 'Moment in the document’s log',
   at: (done: number, all: number) => `${number(done)} of ${number(all)} facts`,
   zoom: 'Time shown',
   zooms: { all: 'All', two: '2 min', half: '30 s' },
+  rows: 'Rows shown',
+  rowsShown: { all: 'All rows', running: 'Being written', detours: 'Detours' } satisfies Record<RowsShown, string>,
+  noRows: { all: 'Nothing was queued yet.', running: 'Nothing is being written just now.', detours: 'All went straight so far: no failure, fallback, hedge or stop.' } satisfies Record<
+    RowsShown,
+    string
+  >,
+  outline: 'Outline',
+  cellOfTable: (source: string, question: string) => `${source.replace(/\.\w{1,5}$/, '')} · ${question}`,
   notDrawn: (count: number) => `${number(count)} narrower bars are not drawn; look at less time.`,
   filter: 'Filter the log by words',
   filterHint: 'cell, subject, word…',
@@ -45,14 +57,35 @@ export const words = {
   held: (count: number) => `${number(count)} since`,
   dropped: (count: number) => `${number(count)} left out: the bus was faster than this page`,
   lines: (count: number) => `${number(count)} lines`,
+  processes: 'Processes',
+  processesOf: 'What `scriptorium up` keeps running',
+  inHandHint: 'Cells of this document that it is writing',
+  actOn: { kill: 'Kill', freeze: 'Freeze', thaw: 'Thaw', restart: 'Restart' } satisfies Record<Action, string>,
+  yes: { kill: 'Yes, kill it', freeze: 'Yes, freeze it', thaw: 'Yes, thaw it', restart: 'Yes, restart it' } satisfies Record<Action, string>,
+  no: 'No',
+  asOnBus: 'As on the bus',
+  indent: 'Indented',
+  layout: 'How the JSON is laid out',
+  copy: 'Copy',
+  copied: 'Copied',
+  subject: 'subject',
+  sequence: 'sequence',
+  time: 'time',
   kill: 'Kill a writer',
   freeze: 'Freeze a writer',
   thaw: (name: string) => `Thaw ${name}`,
   restart: 'Restart the bus',
-  cut: 'Cut this page’s stream',
+  cut: 'Cut the stream',
   noWriter: 'No writer is running just now.',
-  reset: 'All dials back',
+  reset: 'Reset',
+  resetHint: 'All dials back to what is configured',
+  cutHint: 'Drops this page’s own connection, as a bad network would',
   byKind: 'By kind',
+  noDemos: 'There is no demo to start here.',
+  noSource: 'This document has no source to change.',
+  sourceChanged: (name: string) => `${name} has one more paragraph.`,
+  oneMoreParagraph: (at: Date) =>
+    `A reader added this paragraph at ${at.toISOString()}. Whatever was written from this source is not up to date any more, and nothing else is touched.`,
   stop: 'Stop',
   resume: 'Resume',
   tour: 'Tour',
@@ -61,15 +94,14 @@ export const words = {
   doing: 'Doing…',
   cutDone: 'The stream was cut; it goes on from the last fact that came.',
   legend: {
-    wait: 'in the queue',
+    wait: 'queued',
     attempt: 'attempt',
     call: 'call',
-    rest: 'waits for its next try',
+    rest: 'rests',
+    lost: 'lost',
     hedge: 'hedge that lost',
-    fallback: '⇄ another model',
-    lost: 'lost with its writer',
+    fallback: '⇄ fallback',
   },
-  states: STATES,
 };
 
 /** Of states, where there are only letters to draw with. */
@@ -94,20 +126,48 @@ export const KINDS: Readonly<Record<LineKind, string>> = {
   sample: 'Samples',
 };
 
+export const PROCESS_STATES: Readonly<Record<Process['state'], { sign: string; word: string }>> = {
+  running: { sign: '●', word: 'Running' },
+  resting: { sign: '◌', word: 'Rests before its next start' },
+  frozen: { sign: '❄', word: 'Frozen' },
+  restarting: { sign: '↺', word: 'Restarting' },
+  ending: { sign: '■', word: 'Ending' },
+  over: { sign: '✕', word: 'Over' },
+};
+
+export const inHandWords = (cells: number) => (cells === 1 ? '1 cell' : `${number(cells)} cells`);
+
+/** What a drastic thing would mean, before it is done. */
+export function askWords({ action, process, cells }: Asked): string {
+  const held = cells === 0 ? 'It has no cell of this document in hand.' : `It has ${inHandWords(cells)} of this document in hand.`;
+  switch (action) {
+    case 'kill':
+      return `Kill ${process.name}, process ${process.pid}, with SIGKILL? ${held} It is started again by itself.`;
+    case 'freeze':
+      return `Freeze ${process.name} for up to 20 s? ${held}`;
+    case 'restart':
+      return process.name === 'nats-server'
+        ? 'Restart the bus? Every service loses its connection for a moment, and ink that is not dry is lost with the server’s memory.'
+        : `Restart ${process.name}? ${held}`;
+    case 'thaw':
+      return `Thaw ${process.name}?`;
+  }
+}
+
 // -- Counters ------------------------------------------------------------------------------------------------------------
 
 export const counter = {
   stop: 'Time to stop',
   stopValue: (p50: number, p99: number) => `${seconds(p50)} · ${seconds(p99)}`,
-  stopPromise: (stops: number) => (stops === 0 ? 'p50 · p99; promised: 250 ms' : `p50 · p99 of ${number(stops)}; promised: 250 ms`),
+  stopPromise: (stops: number) => (stops === 0 ? 'p50 · p99; promised: 250 ms' : `p50 · p99 of ${number(stops)} receipts; promised: 250 ms`),
   after: 'Calls open after a stop',
   afterPromise: 'promised: 0',
   resumes: 'Resumes without loss',
   resumesValue: (right: number, all: number) => `${number(right)} of ${number(all)}`,
-  resumesPromise: 'checked against the server’s own fold; promised: all',
+  resumesPromise: 'by the server’s own fold; promised: all',
   retries: 'Tries that failed',
   retriesValue: (failed: number, attempts: number) => `${number(failed)} of ${number(attempts)}`,
-  retriesPromise: (retries: number) => `${number(retries)} tried again, all on the timeline`,
+  retriesPromise: (retries: number) => `${number(retries)} were tried again`,
   detours: 'Fallbacks · hedges',
   detoursValue: (fallbacks: number, hedges: number) => `${number(fallbacks)} · ${number(hedges)}`,
   detoursPromise: 'every one is in the log',
@@ -150,7 +210,7 @@ const rate = (dial: string, label: string): DialShown => ({
 const TAIL = 4;
 
 export const DIALS: readonly DialShown[] = [
-  rate('faults', 'Errors, all kinds'),
+  rate('faults', 'Errors'),
   {
     dial: 'first_token_ms',
     label: 'First token',
@@ -163,7 +223,7 @@ export const DIALS: readonly DialShown[] = [
   },
   {
     dial: 'token_interval_ms',
-    label: 'Tokens a second',
+    label: 'Tokens / s',
     min: 2,
     max: 100,
     step: 1,
@@ -178,7 +238,11 @@ export const DIALS_BY_KIND: readonly DialShown[] = [
   rate('error_429_seconds', '429, with Retry-After'),
   rate('error_500', '500'),
   rate('error_503', '503'),
-  rate('cut_hard', 'Cut streams'),
+  rate('error_529', '529, overloaded'),
+  rate('error_in_stream', 'Error amid the stream'),
+  rate('cut_clean', 'Ends without a reason'),
+  rate('cut_hard', 'Connection reset'),
+  rate('stall_pings', 'Stalls, with pings'),
   rate('endless', 'Never halts'),
   rate('malformed', 'Malformed answers'),
   rate('refusal', 'Refusals'),
@@ -259,38 +323,38 @@ export const TOUR_WORDS: Readonly<Record<TourStep, StepWords>> = {
   errors: {
     title: `Turn errors to ${percent(ERRORS * 100)}`,
     does: 'Turn them up, and start a slow demo',
-    watch: 'It strikes calls that begin from now on: some bars turn red and end, a dotted rest follows, and then the next try. The words that were there stay on the page until better ones come.',
+    watch: 'Errors strike calls that begin from now on: some bars turn red and end, a dotted rest follows, and then the next try. The words that were there stay on the page until better ones come.',
     seen: 'A try failed, and another one followed it.',
   },
   kill: {
     title: 'Kill a writer',
     does: 'Kill the busiest writer',
-    watch: 'Its bars end hatched: nobody wrote down how. After six seconds its jobs are somebody else’s, with a higher attempt number. The call that was lost stays in the ledger.',
+    watch: 'Its bars end hatched: nobody wrote down how. When its jobs have been silent for long enough they are somebody else’s, with a higher attempt number. The calls that were lost stay in the ledger.',
     seen: 'Another writer took over what the dead one had in hand.',
-  },
-  bus: {
-    title: 'Restart the bus',
-    does: 'Restart the bus',
-    watch: 'The log says BusLost, then BusReturned. Facts were synced to disk before they were acknowledged; the gap in the ink is sent again. Then this page compares its fold with the server’s.',
-    seen: 'The bus went and came back.',
-  },
-  stop: {
-    title: 'Stop',
-    does: 'Stop the document',
-    watch: 'One command, one fact, DocumentPaused, and then a receipt from every writer: when the stop was asked for and when the model’s socket was closed. See ‘Time to stop’.',
-    seen: 'It was stopped, and the receipts came.',
-  },
-  resume: {
-    title: 'Resume',
-    does: 'Resume the document',
-    watch: 'What is finished stays. What was cut off is queued again, under a new job; a late word of an old attempt changes nothing.',
-    seen: 'It goes on with what was cut off.',
   },
   tab: {
     title: 'Close the tab',
     does: 'Open the document in a tab of its own',
-    watch: 'Open the document, then close its tab: this page is no viewer. LastViewerLeft comes at once, and no new cell begins. Open it again within ten seconds and nothing is cancelled; wait, and it pauses.',
+    watch: 'Now close every tab of the document: this page is no viewer. LastViewerLeft comes at once, and no new cell begins. Open it again within ten seconds and nothing is cancelled; wait, and every call is closed, with a receipt: see ‘Time to stop’ and ‘Calls open now’.',
     seen: 'The last viewer left, and the log says what followed.',
+  },
+  hedge: {
+    title: 'Slow model → hedge',
+    does: `Start a table, and slow the model down`,
+    watch: `After ${CELLS_TO_KNOW} of a hundred cells ‘First token’ turns by itself. A call that is silent beyond its model’s own p95 gets a second one beside it: the first to speak wins, the other’s bar is hatched. A model that is slow altogether is left for the next one (⇄).`,
+    seen: 'A hedge raced a late call, and the loser’s socket was closed.',
+  },
+  edit: {
+    title: 'Edit a source → only dependents',
+    does: 'Add a paragraph to the last source',
+    watch: 'Only the rows of that source queue again, and what sums them up; every other bar stays where it is. Where the open document has no table, this starts one first.',
+    seen: 'Only what depends on the source was written anew.',
+  },
+  replay: {
+    title: 'Replay',
+    does: 'Replay it from its first fact',
+    watch: 'Graph, timeline and document go back to the first fact and run up to now, folded from the same log that you see below. The server would answer the same for each moment: GET ?at=.',
+    seen: 'The log was played from its beginning up to now.',
   },
 };
 
@@ -298,8 +362,10 @@ export const tour = {
   step: (number_: number, all: number) => `Step ${number_} of ${all}`,
   watch: 'Watch: ',
   waiting: 'Not seen yet',
+  wasSeen: 'Seen: ',
   back: 'Back',
   next: 'Next',
   end: 'Done',
   over: 'This document is not being written. Start another to go on.',
+  all: 'All six were seen.',
 };
