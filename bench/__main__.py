@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from bench import (
+    edits,
     fan_out,
     faults,
     gate,
@@ -25,6 +26,7 @@ from bench import (
 BENCHES: dict[str, Callable[[], None]] = {
     "model_client": model_client.main,
     "main_job": main_job.main,
+    "edits": edits.main,
     "stops": stops.main,
     "streams": streams.main,
     "hedging": hedging.main,

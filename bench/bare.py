@@ -18,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 import uvicorn
 import uvloop
+from msgspec.structs import replace
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -49,6 +50,8 @@ class Document:
         self.said: list[Said] = []
         self.viewers: set[asyncio.Queue[Said]] = set()
         self.texts: dict[str, str] = {}
+        self.sections: tuple[Section, ...] = ()
+        self.model = ""
         self.writing: asyncio.Task[None] | None = None
 
     def say(self, said: Said) -> None:
@@ -85,23 +88,32 @@ class Loop:
         sections = asked.outline.sections if isinstance(asked.outline, OutlineAsked) else ()
         id_ = str(next(self._ids))
         document = self._documents[id_] = Document()
-        document.writing = asyncio.create_task(
-            self._write(document, sections, (asked.policy.model or "").partition("/")[2])
-        )
+        document.sections, document.model = tuple(sections), (asked.policy.model or "").partition("/")[2]
+        document.writing = asyncio.create_task(self._write(document, document.sections))
         return Response(msgspec.json.encode({"id": id_}), 201, media_type="application/json")
+
+    async def edit(self, request: Request) -> Response:
+        """PATCH /api/documents/{id}/sections/{section}: written anew; what depends on it is left as it is."""
+        document, id_ = self._documents[request.path_params["id"]], request.path_params["section"]
+        changed = msgspec.json.decode(await request.body(), type=dict[str, str])
+        section = replace(next(one for one in document.sections if one.id == id_), **changed)
+        document.sections = tuple(section if one.id == id_ else one for one in document.sections)
+        document.writing = asyncio.create_task(self._write(document, (section,)))
+        return Response(b"{}", media_type="application/json")
 
     async def events(self, request: Request) -> Response:
         """GET /api/documents/{id}/events."""
         return EventSourceResponse(self._documents[request.path_params["id"]].watch())
 
-    async def _write(self, document: Document, sections: Iterable[Section], model: str) -> None:
+    async def _write(self, document: Document, sections: Iterable[Section]) -> None:
         """Every section as soon as those that it depends on are there."""
         done = {section.id: asyncio.Event() for section in sections}
 
         async def write(section: Section) -> None:
             for needed in section.depends_on:
-                await done[needed].wait()
-            await self._section(document, section, model)
+                if needed in done:
+                    await done[needed].wait()
+            await self._section(document, section, document.model)
             done[section.id].set()
 
         await asyncio.gather(*(write(section) for section in sections))
@@ -133,6 +145,7 @@ async def serve(base_url: str) -> None:
         routes = [
             Route("/api/documents", loop.create, methods=["POST"]),
             Route("/api/documents/{id}/events", loop.events),
+            Route("/api/documents/{id}/sections/{section}", loop.edit, methods=["PATCH"]),
         ]
         app = Starlette(routes=routes)
         config = uvicorn.Config(app, port=0, http="httptools", lifespan="off", access_log=False)

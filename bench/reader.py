@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 import httpx2
@@ -17,7 +17,7 @@ class Event(NamedTuple):
     at_s: float
 
 
-async def events(client: httpx2.AsyncClient, url: str) -> AsyncIterator[Event]:
+async def events(client: httpx2.AsyncClient, url: str) -> AsyncGenerator[Event]:
     """The events of a stream until it ends or the loop is left, which closes the connection."""
     async with client.stream("GET", url, headers={"Accept": "text/event-stream"}) as response:
         response.raise_for_status()

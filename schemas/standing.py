@@ -8,7 +8,8 @@ it waits, and is written once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from graphlib import TopologicalSorter
 from typing import cast
 
@@ -31,6 +32,8 @@ from schemas.events import PLAN_CELL
 from schemas.values import Reason, ReasonKind, Section
 
 IN_FLIGHT = (Queued, Writing, Retrying)
+PLANS_KEPT_MAX = 32
+"""Documents whose plan is kept by a process, in case they are looked at again."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +45,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """The revision that it should have; None while something that it is written from is not there."""
     own: str
     """The part of it that does not depend on other cells."""
+    in_flight: bool
+    """Its job is on the queue, or somebody writes it."""
     is_over: bool
     """Written, or given up, as it is wanted; or locked."""
     may_write: bool
@@ -52,18 +57,18 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 def standings(document: Document) -> dict[str, Standing]:
     """Every cell that the outline wants, in reading order. ValueError for an outline that goes in circles."""
-    wanted = wanted_cells(document.outline, document.sources)
-    by_id = {section.id: section for section in document.outline}
-    inputs = _Inputs(document)
+    plan = _plan(_Asked(document))
+    built = _Built(document, plan)
     found: dict[str, Standing] = {}
-    for section in _parents_first(by_id):
-        built_on = inputs.built_on(parents_of(section, by_id), found)
-        for id_ in cells_of_section(section, document.sources):
-            cell = document.cells.get(id_, Cell(id=id_))
-            own, is_read = inputs.own(wanted[id_], cell)
-            name = None if built_on is None or not is_read else digest([own, built_on])
-            found[id_] = _standing(document, wanted[id_], cell, own, name)
-    return {id_: found[id_] for id_ in wanted}
+    for section in plan.parents_first:
+        built_on = built.on(plan.parents[section.id], found)
+        found |= plan.standings(document, section, built_on)
+    return {id_: found[id_] for id_ in plan.wanted}
+
+
+def wanted_cell(document: Document, id_: str) -> Wanted | None:
+    """One cell as the outline asks for it; None: it does not (any more)."""
+    return _plan(_Asked(document)).wanted.get(id_)
 
 
 def outdated(document: Document, cell: Cell) -> bool:
@@ -93,12 +98,6 @@ def is_settled(document: Document) -> bool:
             return True
 
 
-def _parents_first(by_id: Mapping[str, Section]) -> Iterator[Section]:
-    order = TopologicalSorter({id_: [p for p in parent_ids(section) if p in by_id] for id_, section in by_id.items()})
-    for id_ in order.static_order():
-        yield by_id[id_]
-
-
 def _standing(document: Document, wanted: Wanted, cell: Cell, own: str, name: str | None) -> Standing:
     in_flight = isinstance(cell.state, IN_FLIGHT)
     has_text = cell.completed is not None
@@ -111,6 +110,7 @@ def _standing(document: Document, wanted: Wanted, cell: Cell, own: str, name: st
         cell=cell,
         digest=name,
         own=own,
+        in_flight=in_flight,
         is_over=is_over,
         may_write=may_write,
         is_stale=not settled and name is not None and _is_stale(cell, name),
@@ -144,50 +144,123 @@ def _output(standing: Standing) -> str | None:
     return cell.completed.output_digest
 
 
-class _Inputs:
-    """What a document's cells are written from, each part digested once."""
+class _Asked:
+    """What of a document decides which cells it has and what each is asked, whatever has been written.
+
+    Edits and what is read of sources change it. Facts about cells leave these very objects in their places.
+    """
 
     def __init__(self, document: Document) -> None:
-        self._document = document
-        self._sources = {id_: _source(id_, source) for id_, source in document.sources.items()}
+        self.outline, self.sources = document.outline, document.sources
+        self.brief, self.model = document.brief, document.policy.model
+
+    def __hash__(self) -> int:
+        return hash((id(self.outline), id(self.sources), self.brief, self.model))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Asked)
+            and self.outline is other.outline
+            and self.sources is other.sources
+            and (self.brief, self.model) == (other.brief, other.model)
+        )
+
+
+class _Plan:
+    """All that follows from what is asked, each part worked out once: thousands of cells are looked at after every fact."""
+
+    def __init__(self, asked: _Asked) -> None:
+        self.asked = asked
+        self.wanted = wanted_cells(asked.outline, asked.sources)
+        by_id = {section.id: section for section in asked.outline}
+        order = TopologicalSorter({id_: [p for p in parent_ids(one) if p in by_id] for id_, one in by_id.items()})
+        self.parents_first = tuple(by_id[id_] for id_ in order.static_order())
+        self.cells = {id_: cells_of_section(section, asked.sources) for id_, section in by_id.items()}
+        self.parents = {
+            # A table without rows says nothing.
+            id_: tuple(
+                (parent, cells)
+                for parent in parents_of(one, by_id)
+                if (cells := cells_of_parent(parent, asked.sources))
+            )
+            for id_, one in by_id.items()
+        }
+        self._sources = {id_: _source(id_, source) for id_, source in asked.sources.items()}
         unread = None in self._sources.values()
         self._all_sources = None if unread else digest(list(self._sources.values()))
-        self._parents: dict[str, str | None] = {}
-        """By need."""
+        self._blank = {id_: Cell(id=id_) for id_ in self.wanted}
+        self._own: dict[str, tuple[str | None, str, str, bool]] = {}
+        """By cell: for which model and salt, and what came of it."""
+        self._found: dict[str, tuple[Cell, tuple[object, ...], Standing]] = {}
+        """By cell: as it was when it was last looked at, in what circumstances, and how it stood."""
 
-    def built_on(self, parents: Iterable[Parent], found: Mapping[str, Standing]) -> list[str] | None:
-        """The outputs of these sections, with what they are called; None while one is not known."""
-        known: list[str] = []
-        for parent in parents:
-            if not cells_of_parent(parent, self._document.sources):
-                continue  # A table without rows says nothing.
-            if parent.need not in self._parents:
-                self._parents[parent.need] = self._parent(parent, found)
-            output = self._parents[parent.need]
-            if output is None:
-                return None
-            known.append(output)
-        return known
+    def standings(
+        self, document: Document, section: Section, built_on: tuple[str, ...] | None
+    ) -> Iterator[tuple[str, Standing]]:
+        """A section's cells. Most are what they were, and so stand as they stood."""
+        cells, circumstances = document.cells, (document.policy.updates, document.drafting, built_on)
+        for id_ in self.cells[section.id]:
+            cell = cells.get(id_) or self._blank[id_]
+            known = self._found.get(id_)
+            if known is None or known[0] is not cell or known[1] != circumstances:
+                own, is_read = self._own_of(id_, cell)
+                name = None if built_on is None or not is_read else digest([own, built_on])
+                standing = _standing(document, self.wanted[id_], cell, own, name)
+                known = self._found[id_] = (cell, circumstances, standing)
+            yield id_, known[2]
 
-    def own(self, wanted: Wanted, cell: Cell) -> tuple[str, bool]:
+    def _own_of(self, id_: str, cell: Cell) -> tuple[str, bool]:
         """What a cell is written from beside other cells; and whether all of its sources have been read."""
+        model = cell.model or self.asked.model
+        known = self._own.get(id_)
+        if known is not None and known[0] == model and known[1] == cell.salt:
+            return known[2], known[3]
+        wanted = self.wanted[id_]
         sources = self._all_sources if wanted.row is None else self._sources[wanted.row]
         column = None if wanted.column is None else replace(wanted.column, sample=())
         parts = [
-            [self._document.brief, cell.model or self._document.policy.model, cell.salt],
+            [self.asked.brief, model, cell.salt],
             [wanted.section.heading, wanted.section.instructions, column],
             sources,
         ]
-        return digest(parts), sources is not None
+        own, is_read = digest(parts), sources is not None
+        self._own[id_] = (model, cell.salt, own, is_read)
+        return own, is_read
 
-    def _parent(self, parent: Parent, found: Mapping[str, Standing]) -> str | None:
-        outputs: list[tuple[str, str, str]] = []
-        for id_ in cells_of_parent(parent, self._document.sources):
-            standing = found[id_]
-            output = _output(standing)
+
+_plan = lru_cache(maxsize=PLANS_KEPT_MAX)(_Plan)
+
+
+class _Built:
+    """What a document's sections are built on, each part digested once."""
+
+    def __init__(self, document: Document, plan: _Plan) -> None:
+        self._document = document
+        self._plan = plan
+        self._outputs: dict[str, str | None] = {}
+        """By need."""
+
+    def on(
+        self, parents: tuple[tuple[Parent, tuple[str, ...]], ...], found: Mapping[str, Standing]
+    ) -> tuple[str, ...] | None:
+        """The outputs of these, with what they are called; None while one is not known."""
+        known: list[str] = []
+        for parent, cells in parents:
+            if parent.need not in self._outputs:
+                self._outputs[parent.need] = self._output(parent, cells, found)
+            output = self._outputs[parent.need]
             if output is None:
                 return None
-            row, column = standing.wanted.row, standing.wanted.column
+            known.append(output)
+        return tuple(known)
+
+    def _output(self, parent: Parent, cells: tuple[str, ...], found: Mapping[str, Standing]) -> str | None:
+        outputs: list[tuple[str, str, str]] = []
+        for id_ in cells:
+            output = _output(found[id_])
+            if output is None:
+                return None
+            row, column = found[id_].wanted.row, found[id_].wanted.column
             name = "" if row is None else self._document.sources[row].given.name
             outputs.append((name, "" if column is None else column.heading, output))
         # What a column is summed up by is told, too: the same answers as numbers come to other sums than as words.

@@ -7,7 +7,7 @@ of replicas, after any crash: where nothing is missing it says nothing. (The rec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -278,10 +278,11 @@ def _plan(document: Document, run: Running, lane: Lane, situation: Situation) ->
 
 def _cells(document: Document, run: Running, lane: Lane, situation: Situation, reading: tuple[AnyJob, ...]) -> Decision:
     found, now_ms = standings(document), situation.now_ms
-    cells = [one.cell for one in found.values()]
-    room = _room(cells)
+    # Of thousands of cells these are few, and all that is looked at more than once.
+    in_flight = [one.cell for one in found.values() if one.in_flight]
+    room = _room(in_flight)
     # What is known to be needed by cells that have nothing reserved yet is as good as spent.
-    money = left(document) - sum(cell.cost_needed for cell in cells if isinstance(cell.state, Queued | Retrying))
+    money = left(document) - sum(cell.cost_needed for cell in in_flight if isinstance(cell.state, Queued | Retrying))
     facts: list[AnyFact] = [_withdraw(cell, now_ms) for cell in _gone(document, found)]
     jobs: list[AnyJob] = [*reading]
     at_rest = 0
@@ -305,20 +306,20 @@ def _cells(document: Document, run: Running, lane: Lane, situation: Situation, r
             case _:
                 pass
     if at_rest == len(found) and not facts and not reading:
-        return Decision(facts=(_completed(cells, now_ms),))
+        return Decision(facts=(_completed((one.cell for one in found.values()), now_ms),))
     staleness = _staleness(document, found, now_ms, facts)
     return Decision(facts=(*facts, *staleness), jobs=tuple(jobs), too_dear=too_dear and not facts)
 
 
-def _room(cells: Iterable[Cell]) -> int:
+def _room(in_flight: Collection[Cell]) -> int:
     """How many more may be queued."""
-    states = [cell.state for cell in cells if isinstance(cell.state, IN_FLIGHT)]
-    return min(CELLS_IN_FLIGHT_MAX - len(states), CELLS_QUEUED_MAX - sum(isinstance(state, Queued) for state in states))
+    queued = sum(isinstance(cell.state, Queued) for cell in in_flight)
+    return min(CELLS_IN_FLIGHT_MAX - len(in_flight), CELLS_QUEUED_MAX - queued)
 
 
 def _next(one: Standing, *, lost: bool) -> Literal["rest", "wait", "begin", "go on", "again", "withdraw"]:
     """What is to become of a wanted cell."""
-    in_flight = isinstance(one.cell.state, IN_FLIGHT)
+    in_flight = one.in_flight
     if one.is_over and in_flight:
         # Of a text that was locked meanwhile, a rewrite is offered; of one that is right as it is, none is needed.
         return "go on" if one.cell.locked else "withdraw"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections import OrderedDict
 
 from schemas import subjects
 from schemas.document import Document
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 SLOTS = 2
 """Sources read at a time; reading one is work for one core."""
+KNOWN_MAX = 8
+"""Documents kept as they were last seen. Of one with hundreds of sources the log grows while they are read: each time only what is new
+of it is looked at."""
 
 
 class Ingester:
@@ -34,6 +38,7 @@ class Ingester:
     def __init__(self, bus: Bus, store: SourceStore) -> None:
         self._bus = bus
         self._store = store
+        self._known: OrderedDict[str, Document] = OrderedDict()
 
     async def do(self, job: AnyJob, _delivery: int) -> None:
         """Read one source, unless that is done already. Also in a paused document: it costs no model call."""
@@ -77,16 +82,27 @@ class Ingester:
                 return  # What replaced it has a job of its own.
             try:
                 await append(self._bus, job.document, fact, expected=document.sequence)
-            except ConflictError:
+            except ConflictError as error:
+                if error.last < document.sequence:  # What is known of it is more than there is: it was thrown away.
+                    self._known.pop(job.document, None)
                 continue  # Something else happened to the document: look again.
             return
 
     async def _wanting(self, job: IngestSource) -> Document | None:
         """The document, if it has the job's source, and that has neither been read nor given up."""
-        document = await read_document(self._bus, job.document)
+        document = await self._document(job.document)
         source = None if document is None else document.sources.get(job.source)
         if source is None or source.digest is not None or source.failure is not None:
             return None
+        return document
+
+    async def _document(self, id_: str) -> Document | None:
+        document = await read_document(self._bus, id_, self._known.get(id_))
+        if document is not None:
+            self._known[id_] = document
+            self._known.move_to_end(id_)
+            while len(self._known) > KNOWN_MAX:
+                self._known.popitem(last=False)
         return document
 
 

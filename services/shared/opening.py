@@ -80,10 +80,10 @@ async def log_of(bus: Bus, document: str, after: int = 0, *, everything: bool = 
         at = 0  # Some of it was removed while it was being read.
 
 
-async def read_document(bus: Bus, document: str) -> Document | None:
-    """What a log comes to; None where there is none."""
-    folded: Document | None = None
-    async for one in log_of(bus, document):
+async def read_document(bus: Bus, document: str, before: Document | None = None) -> Document | None:
+    """What a log comes to; None where there is none. `before`: as it was, so that only what came since is read."""
+    folded = before
+    async for one in log_of(bus, document, 0 if before is None else before.sequence):
         if isinstance(one, Begun):
             folded = one.document
         else:

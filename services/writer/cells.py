@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from schemas.cells import wanted_cells
 from schemas.document import Cell, Document
+from schemas.standing import wanted_cell
 from services.shared.attempt.blocks import Sources
 from services.shared.attempt.cache import Question, key_of
 from services.shared.attempt.look import Ask
@@ -26,7 +26,7 @@ class CellWriter:
 
     async def prepare(self, document: Document, ask: Ask) -> Prepared | None:
         """None: the outline has no such cell (any more)."""
-        wanted = wanted_cells(document.outline, document.sources).get(ask.cell)
+        wanted = wanted_cell(document, ask.cell)
         if wanted is None:
             return None
         cell = document.cells.get(ask.cell, Cell(id=ask.cell))
