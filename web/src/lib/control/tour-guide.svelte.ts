@@ -9,8 +9,8 @@ import { CELLS_TO_KNOW, ERRORS, TOUR, wasSeen, type Heard, type Replayed, type T
 import { words } from './words';
 
 const KEY = 'scriptorium:tour';
-/** Slow enough that there is time to break things: about seven tokens a second. */
-const SLOW = { token_interval_ms: 140, token_interval_p99_ms: 400 };
+/** Slow enough that there is time to break things: about fifteen tokens a second. */
+const SLOW = { token_interval_ms: 70, token_interval_p99_ms: 200 };
 /** Where a fault strikes within an answer: soon after its first words, so that nobody waits for it. */
 const STRIKE_AT = 0.1;
 /** A table's cells are short; its first tokens are what one waits for. */

@@ -1,0 +1,1 @@
+"""Small programs beside the system: the exercises of its case study."""

@@ -1,0 +1,1 @@
+"""Exercise 3: cancel when the tab closes."""

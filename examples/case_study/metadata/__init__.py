@@ -1,0 +1,1 @@
+"""Exercise 1: add metadata to an endpoint."""

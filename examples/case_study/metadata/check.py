@@ -1,0 +1,30 @@
+"""Each section says by which model it was written, how long that took, and how many tokens it was, as the model itself counted them."""
+
+from __future__ import annotations
+
+from examples.case_study.house import Ends
+from examples.case_study.model import HEADINGS, NAME
+
+QUICK = {"pace": "fixed", "first_token_ms": 20, "token_interval_ms": 1}
+
+
+async def check(ends: Ends) -> None:
+    """The application's answer beside the simulator's own record of the same calls."""
+    await ends.model.patch("/dials", json={"dials": QUICK})
+    answer = (await ends.app.post("/write", json={"brief": "Scriptoria"})).raise_for_status().json()
+    assert answer["text"], "an old client still finds the text where it was"
+    sections = answer.get("sections")
+    assert sections, "the answer says nothing of its sections"
+    assert [section["heading"] for section in sections] == list(HEADINGS)
+    assert answer["text"] == "\n\n".join(section["text"] for section in sections)
+    calls = (await ends.model.get("/record")).json()
+    for section, call in zip(sections, calls, strict=True):
+        assert section["model"] == NAME
+        assert 0 <= section["first_token_ms"] <= section["duration_ms"]
+        seen_ms = call["ended_at_ms"] - call["first_token_at_ms"]
+        assert section["duration_ms"] - section["first_token_ms"] >= seen_ms - 1, "shorter than the model saw it"
+        assert (section["tokens_out"], section["exact"]) == (call["tokens_sent"], True)
+    await ends.model.patch("/dials", json={"dials": {"wrong_usage": 1, "seed": 3}})
+    answers = [(await ends.app.post("/write", json={"brief": f"Scriptoria, {n}"})).json() for n in range(3)]
+    said = [section["exact"] for one in answers for section in one["sections"]]
+    assert not all(said), "a provider that says nothing of its tokens was believed to have said something"

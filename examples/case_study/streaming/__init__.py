@@ -1,0 +1,1 @@
+"""Exercise 2: make a synchronous endpoint stream."""
