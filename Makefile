@@ -53,6 +53,7 @@ check: setup  ## Format, lint, types, architecture, drift of generated files
 	$(BIN)/python -m schemas.vectors.record --check
 	$(BIN)/python -m services.shared.attempt.draw --check
 	$(BIN)/python -m services.gateway.describe --check
+	$(BIN)/python -m services.cli.reference --check
 	$(BIN)/python -m tests.vices --check
 	$(NPM) run --silent check
 
@@ -73,6 +74,7 @@ vectors: setup  ## Record the fold's vectors anew
 generated: vectors  ## Make all anew that is generated and kept: vectors, diagrams, descriptions
 	$(BIN)/python -m services.shared.attempt.draw
 	$(BIN)/python -m services.gateway.describe
+	$(BIN)/python -m services.cli.reference
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links
 

@@ -94,8 +94,7 @@ class Keyring:
         file = self._owners / f"{hashlib.sha256(gateway.encode()).hexdigest()[:32]}.json"
         if not file.is_file():
             # Where two begin at once, the first to be there is the one that both use.
-            with contextlib.suppress(FileExistsError):
-                _write(file, _Owner(gateway=gateway, owner=secrets.token_urlsafe(32)), replaces=False)
+            _write(file, _Owner(gateway=gateway, owner=secrets.token_urlsafe(32)), replaces=False)
         return _read(file, _Owner).owner
 
     def _last(self) -> Remembered:
@@ -125,10 +124,11 @@ def _read(file: Path, type_: type[T]) -> T:
 
 
 def _write(file: Path, value: msgspec.Struct, *, replaces: bool) -> None:
-    """FileExistsError where there is one that is not to be replaced."""
+    """Whole, or not at all; not `replaces`: the file that is there already stays."""
     beside = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:
-        file.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        for folder in (file.parent.parent, file.parent):  # Of folders made on the way, `mode` is the last one's alone.
+            folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
         try:
             with os.fdopen(handle, "wb") as stream:
@@ -138,11 +138,10 @@ def _write(file: Path, value: msgspec.Struct, *, replaces: bool) -> None:
             if replaces:
                 beside.replace(file)
             else:
-                file.hardlink_to(beside)
+                with contextlib.suppress(FileExistsError):
+                    file.hardlink_to(beside)
         finally:
             beside.unlink(missing_ok=True)
-    except FileExistsError:
-        raise
     except OSError as error:
         msg = f"{file}: {error.strerror or error}. {HOME_VARIABLE} names another folder."
         raise KeyringError(msg) from None

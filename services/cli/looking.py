@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from schemas.document import Abandoned, Document, Done, Failed, Paused, Running, StopReceipt
+from schemas.outline_markdown import written_outline
 from services.cli import options, showing
 from services.cli.asking import Asking
 from services.cli.changing import How, Step, change
@@ -31,6 +32,9 @@ class Stopped(msgspec.Struct, frozen=True, kw_only=True):
 
 def show(
     doc: options.Doc,
+    outline: Annotated[
+        bool, typer.Option("--outline", help="Only its outline, as Markdown; or as JSON: `edit --outline` takes both.")
+    ] = False,
     at: options.At = None,
     gateway: options.Gateway = None,
     json: options.Json = False,
@@ -41,7 +45,10 @@ def show(
     async def work() -> int:
         async with asking.document(doc) as document:
             found = await document.get(at=at)
-        asking.answer(found, showing.document(found))
+        if outline:
+            asking.answer({"sections": found.outline}, written_outline(found.title, found.outline).rstrip("\n"))
+        else:
+            asking.answer(found, showing.document(found))
         return 0
 
     asking.run(work())

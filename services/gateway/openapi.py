@@ -330,7 +330,13 @@ CALLS: tuple[Call, ...] = (
     ),
     Call("get", "/api/demo", "What may be had ready-made.", None, {200: Demos}),
     Call(
-        "post", "/api/demo", "Have a ready-made document written.", DemoAsked, {201: DocumentMade}, (400, 403, 422, 503)
+        "post",
+        "/api/demo",
+        "Have a ready-made document written.",
+        DemoAsked,
+        {201: DocumentMade},
+        (400, 403, 422, 503),
+        ("Scriptorium-Owner",),
     ),
     Call(
         "get",

@@ -189,6 +189,21 @@ def test_a_conflict_shows_what_the_other_did(terminal: Terminal, document: str) 
     assert terminal.now(document)["title"] == "By both"
 
 
+def test_an_outline_is_printed_changed_and_given_back(terminal: Terminal, document: str) -> None:
+    before = terminal.now(document)
+    told, _ = terminal.run("show", document, "--outline")
+    (terminal.folder / "changed.md").write_text(told.replace("## Summary", "## In short"), encoding="utf-8")
+    (terminal.folder / "before.json").write_text(terminal.run("show", document, "--outline", "--json")[0], "utf-8")
+    terminal.run("edit", document, "--outline", "changed.md")
+    assert [section["heading"] for section in terminal.now(document)["outline"]] == [
+        "Background",
+        "Studies",
+        "In short",
+    ]
+    assert terminal.json("edit", document, "--outline", "before.json")["edits"][0]["changed"] is True
+    assert terminal.now(document)["outline"] == before["outline"]
+
+
 def test_text_by_hand_is_locked_and_a_rewrite_is_offered_beside_it(terminal: Terminal, document: str) -> None:
     (terminal.folder / "mine.md").write_text("Nobody paid them.", encoding="utf-8")
     terminal.run("edit", document, "--text", "background=@mine.md")

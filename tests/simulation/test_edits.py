@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from schemas.cells import wanted_cells
 from schemas.document import Document
 from schemas.events import PolicyChanged
+from schemas.standing import is_settled
 from tests.simulation.edit_world import EditWorld, answer
 
 seeds = st.integers(0, 2**32 - 1)
@@ -103,3 +104,24 @@ def test_a_document_that_is_updated_by_hand_asks_for_nothing_until_told(seed: in
     for id_ in still:
         cell = world.document.cells[id_]
         assert cell.locked or (cell.completed is not None and cell.completed.text == answer(world.prompt(id_)))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(seed=seeds, rounds=st.integers(1, 12))
+def test_whoever_waits_until_a_document_is_settled_sees_all_that_is_written_and_waits_for_nothing_else(
+    seed: int, rounds: int
+) -> None:
+    world = EditWorld(seed)
+    for _ in range(rounds):
+        for _ in range(world.rng.randint(0, 12)):
+            world.step()
+        if world.rng.random() < 0.7:
+            world.edit()
+        if is_settled(world.document):
+            world.calls.clear()
+            world.settle()
+            assert not world.calls
+        else:
+            assert world.step()
+    world.settle()
+    assert is_settled(world.document)
