@@ -34,6 +34,7 @@ INTERRUPTED: Final = 130
 PIPED_WIDTH: Final = 160
 """Columns of a table that no terminal shows."""
 _ID: Final = re.compile(r"[0-9a-f]{32}")
+_KEY_BEHIND: Final = "#key="
 _PAGE: Final = re.compile(
     r"(?P<gateway>https?://[^/]+(?:/.*)?)/(?:d|embed|control|api/documents)/(?P<id>[0-9a-f]{32})/?"
 )
@@ -142,12 +143,29 @@ class Asking:
         async with self.client() as client:
             yield client.document(id_, key)
 
+    @asynccontextmanager
+    async def linked(self, link: str) -> AsyncGenerator[DocumentClient]:
+        """A document by a link for editing, which nobody typed as a command's word. ValueError for what is none."""
+        page, _, key = link.strip().partition(_KEY_BEHIND)
+        found = _PAGE.fullmatch(page)
+        if found is None or not key:
+            msg = f"A link for editing looks like {GATEWAY}/d/ID{_KEY_BEHIND}KEY; this is none."
+            raise ValueError(msg)
+        self._gateway = self._gateway or found["gateway"]
+        async with self.client() as client:
+            yield client.document(found["id"], key)
+
     def remember(self, document: DocumentClient) -> None:
-        """The key of a document that was just made."""
+        """The key of a document that was just made, or given to us."""
         if document.key is not None:
             self.keys.remember(Remembered(id=document.id, gateway=self.address, key=document.key, made_at_ms=now_ms()))
 
     def _named(self, name: str) -> tuple[str, str | None]:
+        if _KEY_BEHIND in name:
+            raise KeyringError(
+                "This link has a key in it, and every user of this machine sees a command's words. Take the key back, or let "
+                "`scriptorium remember` ask for the link."
+            )
         page = _PAGE.fullmatch(name)
         id_ = name if page is None else page["id"]
         known = self.keys.get(id_) if _ID.fullmatch(id_) else self.keys.find(id_)

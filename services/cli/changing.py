@@ -94,7 +94,7 @@ async def change(asking: Asking, name: str, steps: Sequence[Step] | Steps, how: 
             raise
         _answer(asking, document, made, type(outcome.document.run).__name__)
         match outcome.document.run:
-            case Paused(reason="stop_asked"):
+            case Paused(reason="stop_asked" | "plan_ready"):
                 asking.say("The document is stopped: `scriptorium resume` writes what follows from this.")
                 return 0
             case _:

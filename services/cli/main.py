@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from services.cli import editing, library, looking, options, sources, tables
+from services.cli import editing, library, looking, options, sharing, sources, tables
 from services.cli.exporting import export
 from services.cli.write import estimate, write
 
@@ -70,6 +70,8 @@ _panel(
 _panel(
     options.LIBRARY,
     export=export,
+    share=sharing.share,
+    remember=sharing.remember,
     duplicate=library.duplicate,
     delete=library.delete,
     templates=library.templates,

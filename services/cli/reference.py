@@ -43,8 +43,9 @@ scriptorium export last -o book.docx
 id are enough. Any other is named by its id or its address. Whoever knows those may read a document; changing it takes its key.
 
 **Keys** are kept in the user's data folder (`{HOME_VARIABLE}` names another), one file each, readable by nobody else. For a document that
-was made elsewhere, `--key-file` names a file that holds its key, or `{KEY_VARIABLE}` does. A key is never printed, and never an argument: every
-user of the machine sees those.
+was made elsewhere, `--key-file` names a file that holds its key, or `{KEY_VARIABLE}` does; `remember` takes a
+link for editing for good. A key is never an argument, since every user of the machine sees those, and never printed, but in the link that
+`share` makes.
 
 **What it says.** Results go to standard output, all else to standard error. With `--json` the result is one JSON document. Where nobody
 sits at a terminal, or `NO_COLOR` is set, nothing is drawn over: each thing that is done is a line. Exit codes: 0; 1, refused or failed;

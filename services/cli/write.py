@@ -14,6 +14,7 @@ import typer
 
 from schemas.document import Abandoned, Document, Done, Paused
 from schemas.edit_requests import Estimated
+from schemas.outline_markdown import written_outline
 from schemas.requests import DocumentAsked, OutlineAsked, SourceAsked
 from schemas.values import Policy
 from services.cli import options, reading, showing
@@ -25,6 +26,9 @@ from services.cli.sources import asked
 from services.client import DocumentClient, Problem, ScriptoriumClient
 
 STOP_S = 2.0
+PLAN_READY = (
+    "This is its outline: `scriptorium edit last --outline FILE` changes it, `scriptorium resume last` has it written."
+)
 
 Brief = Annotated[str, typer.Argument(help="What the document is about, or @FILE.")]
 Sources = Annotated[
@@ -41,7 +45,10 @@ TemplateName = Annotated[str | None, typer.Option(metavar="ID", help="A ready-ma
 Title = Annotated[str, typer.Option(help="Its title.")]
 PolicyPairs = Annotated[
     list[str] | None,
-    typer.Option(help="Such as model=local/small or budget=0.5; repeatable.", metavar="NAME=VALUE"),
+    typer.Option(
+        help="Such as model=local/small, budget=0.5 or plan_first=true (stop at the outline); repeatable.",
+        metavar="NAME=VALUE",
+    ),
 ]
 
 
@@ -167,6 +174,11 @@ async def _run(asking: Asking, wanted: DocumentAsked, given: Sequence[File | Add
         except asyncio.CancelledError:
             await _stop(asking, created)
             raise
+        if isinstance(outcome.document.run, Paused) and outcome.document.run.reason == "plan_ready":
+            asking.say(PLAN_READY)
+            outline = written_outline(outcome.document.title, outcome.document.outline).rstrip("\n")
+            asking.answer(Wrote(id=created.id, url=created.url, document=outcome.document), outline)
+            return 0
         shown = (await created.export("md")).decode()
         asking.answer(Wrote(id=created.id, url=created.url, document=outcome.document), shown)
         return int(outcome.went_wrong)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any, Literal
 
@@ -10,11 +10,12 @@ import msgspec
 
 from schemas import document as documents
 from schemas.document import Document
-from schemas.edit_requests import Comparison, Edited, History, Logged, Preview
+from schemas.edit_requests import Comparison, Edited, Estimated, History, Logged, OutlinePut, Preview
 from schemas.operations import ActOnProcess, ProcessesShown, TurnDials
 from schemas.passages import Passage, PassagesRead
-from schemas.requests import DocumentMade, DuplicateAsked
+from schemas.requests import DocumentMade, DuplicateAsked, KeyMade, RightsShown
 from schemas.standing import is_settled
+from schemas.values import Section
 from services.client.edits import Author, Edits
 from services.client.watching import watch
 from services.client.wire import Wire, bearer, segment
@@ -106,6 +107,11 @@ class DocumentClient(Edits[Edited]):
             async for line in lines:
                 yield msgspec.json.decode(line, type=Logged)
 
+    async def estimate(self, sections: Iterable[Section]) -> Estimated:
+        """What an outline would come to, with the sources that the document has."""
+        body = OutlinePut(sections=tuple(sections))
+        return await self._wire.ask(Estimated, "POST", f"{self._path}/estimate", body)
+
     # -- Its running ----------------------------------------------------------------------------------------------------
 
     async def stop(self) -> None:
@@ -126,6 +132,26 @@ class DocumentClient(Edits[Edited]):
         path, owner = f"{self._path}/duplicate", {"Scriptorium-Owner": self._owner}
         made = await self._wire.ask(DocumentMade, "POST", path, body, headers=owner)
         return made_document(self._wire, made, self._author, self._owner)
+
+    # -- Who may change it ----------------------------------------------------------------------------------------------
+
+    async def may_change(self) -> bool:
+        """Whether the key that is given, if any, is one of this document's."""
+        return (await self._wire.ask(RightsShown, "GET", f"{self._path}/key", headers=self._key)).may_change
+
+    async def take(self) -> None:
+        """Have a document, whose key came from somebody else, in the owner's list. Problem where it is not its key."""
+        headers = self._key | {"Scriptorium-Owner": self._owner}
+        await self._wire.send("POST", f"{self._path}/key", headers=headers)
+
+    async def share(self) -> str:
+        """A link for editing, with a key of its own behind the hash: as good as `key`, until it is taken back."""
+        made = await self._wire.ask(KeyMade, "POST", f"{self._path}/keys", headers=self._key)
+        return f"{self.url}#key={made.key}"
+
+    async def take_back(self) -> None:
+        """All links for editing: they lead to reading from now on. Needs the first key."""
+        await self._wire.send("DELETE", f"{self._path}/keys", headers=self._key)
 
     # -- Its control room -----------------------------------------------------------------------------------------------
 

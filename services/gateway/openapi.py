@@ -268,10 +268,12 @@ CALLS: tuple[Call, ...] = (
     Call(
         "post",
         f"{_ID}/key",
-        "Have the key that is given (`Authorization: Bearer`) as a cookie: how the page takes a link for editing.",
+        "Have the key that is given (`Authorization: Bearer`) as a cookie, and the document in one's library: how a link for editing is "
+        "taken.",
         None,
         {204: None},
         (401, 403, 404, 503),
+        headers=("Scriptorium-Owner",),
         needs_key=True,
     ),
     Call(

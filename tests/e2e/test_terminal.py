@@ -289,6 +289,41 @@ def test_another_terminal_reads_by_id_and_changes_only_with_the_key(
     assert "scriptorium write" in said
 
 
+def test_a_link_for_editing_is_given_taken_and_taken_back(terminal: Terminal, document: str, tmp_path: Path) -> None:
+    link = terminal.json("share", document)["link"]
+    kept = Keyring(terminal.home).get(document)
+    assert kept is not None
+    assert link.startswith(f"{terminal.gateway}/d/{document}#key=")
+    assert kept.key not in link
+    bob = Terminal(tmp_path, terminal.gateway)
+    _, said = bob.run("lock", link, "summary", code=2)
+    assert "scriptorium remember" in said
+    (tmp_path / "link").write_text(link, encoding="utf-8")
+    assert bob.json("remember", "link")["id"] == document
+    bob.run("lock", "last", "summary")
+    bob.run("unlock", "last", "summary")
+    assert [card["id"] for card in bob.json("list", "--gateway", terminal.gateway)["documents"]] == [document]
+    terminal.run("share", document, "--take-back")
+    bob.run("lock", "last", "summary", code=1)
+    (tmp_path / "link").write_text(link.partition("#")[0], encoding="utf-8")
+    bob.run("remember", "link", code=2)
+
+
+def test_a_plan_is_looked_at_before_it_is_written(terminal: Terminal, document: str) -> None:
+    policy = ("--policy", "plan_first=true", "--policy", "model=simulator/terminal")
+    outline, said = terminal.run("write", "How were books copied?", *policy, "--gateway", terminal.gateway)
+    assert "scriptorium resume" in said
+    (terminal.folder / "plan.md").write_text(
+        "# Planned\n\n" + outline[outline.index("## ") :].split("\n\n")[0], "utf-8"
+    )
+    terminal.run("edit", "last", "--outline", "plan.md")
+    planned = terminal.json("resume", "last")
+    assert planned["run"]["type"] == "Done"
+    assert len(planned["outline"]) == 1
+    terminal.run("delete", "last", "--yes")
+    assert terminal.json("show", "last")["id"] == document
+
+
 def test_a_copy_is_made_stopped_resumed_and_deleted(terminal: Terminal, document: str) -> None:
     copied = terminal.json("duplicate", document, "--title", "Copy", "--no-wait")
     stopped = terminal.json("stop", "last")
