@@ -336,6 +336,9 @@ async def test_a_restart_of_the_bus_interrupts_no_call(desk: Desk, writer: Any, 
     server.start()
     await back.wait()
     await provision(desk.bus)  # What was in memory, as the conductor does.
+    async with asyncio.timeout(PATIENCE_S):  # Ink that was lost with the server is there again before the text is done.
+        while decode_ink((await subscription.next_msg(timeout=PATIENCE_S)).data).offset != 0:
+            pass
     await desk.until(lambda d: d.heard(CallSettled))
     (done,) = desk.heard(CellCompleted)
     assert done.attempt == 1_001_001

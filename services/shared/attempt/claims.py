@@ -13,6 +13,7 @@ from services.shared.attempt.look import Ask, has_budget, is_mine, look, may_hed
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
 from services.shared.log import BusUnavailableError, ConflictError, append
+from services.shared.tail import epoch_of
 
 log = logging.getLogger(__name__)
 
@@ -70,3 +71,7 @@ class Claims:
         """Text on its way. While the bus is away it is dropped: `Session.ink_again` sends it all."""
         if self._bus.lost_at_ms is None:
             await self._bus.client.publish(subjects.ink(self._ask.document), encode_event(ink))
+
+    async def until_ink_is_kept(self) -> None:
+        """The stream of ink is in memory: where the server was started anew it is made a moment later, and until then ink is lost."""
+        await epoch_of(self._bus, subjects.INK)

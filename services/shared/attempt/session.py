@@ -137,8 +137,11 @@ class Session:
 
     async def ink_again(self) -> None:
         """The bus was away and may have lost what was on its way: the whole text of the running attempt, once more."""
+        if self._plan.structured is not None:
+            return
+        await self._claims.until_ink_is_kept()
         state = self.state
-        if isinstance(state, Calling) and state.text and self._plan.structured is None:
+        if isinstance(state, Calling) and state.text:
             await self._claims.publish(
                 TextAppended(cell=self._ask.cell, attempt=state.attempt, offset=0, text=state.text)
             )

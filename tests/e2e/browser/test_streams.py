@@ -9,6 +9,7 @@ import httpx2
 from playwright.sync_api import Page, Request, expect
 
 from tests.dictated import DictatedModel
+from tests.e2e.browser.hearing import HEAR, until_heard
 from tests.e2e.browser.reading import assert_reads, dictated, in_the_log, section, until, until_complete
 from tests.e2e.browser.visitor import Visitor
 from tests.system import System, sections
@@ -16,28 +17,6 @@ from tests.wording import words
 
 TABS = 10
 FIRST, SECOND, THIRD = "The first words stand here.", " Then come these.", " And these are the last."
-HEAR = """
-window.heard = [];
-window.isPersisted = [];
-addEventListener('pageshow', (event) => window.isPersisted.push(event.persisted));
-new MutationObserver((changes) => {
-  for (const { target } of changes) {
-    const words = target.textContent ?? '';
-    if (words.length < 100 && window.heard.at(-1) !== words) window.heard.push(words);
-  }
-}).observe(document, { subtree: true, childList: true, characterData: true });
-"""
-"""Remembers short words that came and went, and whether the page came from the back-forward cache."""
-
-
-def heard(page: Page, beginning: str) -> bool:
-    """Whether the page has shown words that begin so, be it for a moment."""
-    said: list[str] = page.evaluate("() => window.heard")
-    return any(words.strip().startswith(beginning) for words in said)
-
-
-def until_heard(page: Page, beginning: str) -> None:
-    page.wait_for_function("(words) => window.heard.some((said) => said.trim().startsWith(words))", arg=beginning)
 
 
 def reads(page: Page, heading: str, text: str) -> None:

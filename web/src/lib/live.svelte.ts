@@ -73,7 +73,7 @@ export class LiveDocument {
     // A frozen tab would keep the connection of all the others, and read nothing.
     document.addEventListener('freeze', () => this.#stream.stop(), { signal });
     document.addEventListener('resume', () => this.#stream.start(), { signal });
-    addEventListener('online', () => this.#stream.hurry(), { signal });
+    for (const type of ['online', 'offline']) addEventListener(type, () => this.#stream.renew(), { signal });
     document.addEventListener('visibilitychange', () => document.hidden || this.#shown(), { signal });
     this.#stream.start();
     return () => {

@@ -1,9 +1,10 @@
 /** Where a reader was, and what was chosen: kept for a reload, per document and tab. */
 
-import type { Chosen, PanelName, Reader } from './reader.svelte';
+import { sectionId, type Chosen, type PanelName, type Reader } from './reader.svelte';
 
 interface Place {
-  y: number;
+  /** The section at the top of the window, and how far it was from there; null: the window was at the document's beginning. */
+  at: { section: string; top: number } | null;
   section: string | null;
   cell: string | null;
   chosen: Chosen | null;
@@ -16,22 +17,49 @@ interface Place {
   caret: readonly [number, number] | null;
 }
 
+/** For so long a place is held while text is drawn above it, unless the reader moves first. */
+const HELD_MS = 1_500;
+const MOVES = ['wheel', 'touchstart', 'pointerdown', 'keydown'] as const;
+
 const keyOf = (documentId: string) => `scriptorium:place:${documentId}`;
+
+function topOf(section: string): number | null {
+  return document.getElementById(sectionId(section))?.getBoundingClientRect().top ?? null;
+}
 
 export function keepPlace({ live, editor, section, cell, chosen, source, panel, isPanelOpen, isOutlineOpen }: Reader): void {
   const box = document.activeElement;
   const caret = box instanceof HTMLTextAreaElement ? ([box.selectionStart, box.selectionEnd] as const) : null;
-  const place: Place = { y: scrollY, section, cell, chosen, source, panel, isPanelOpen, isOutlineOpen, editing: editor.cell, caret };
+  const tops = (live.document?.outline ?? []).map(({ id }) => ({ section: id, top: topOf(id) ?? Infinity }));
+  const at = scrollY === 0 ? null : (tops.findLast(({ top }) => top < innerHeight / 2) ?? tops[0] ?? null);
+  const place: Place = { at, section, cell, chosen, source, panel, isPanelOpen, isOutlineOpen, editing: editor.cell, caret };
   sessionStorage.setItem(keyOf(live.id), JSON.stringify(place));
 }
 
-/** All as it was, but for how far down: that is returned, for when the text stands; null: nobody was here. */
-export function returnTo(reader: Reader): number | null {
+export function returnTo(reader: Reader): void {
   const kept = sessionStorage.getItem(keyOf(reader.live.id));
-  if (kept === null) return null;
-  const { y, editing, caret, ...chosen } = JSON.parse(kept) as Place;
+  if (kept === null) return;
+  const { at, editing, caret, ...chosen } = JSON.parse(kept) as Place;
   Object.assign(reader, chosen);
   reader.editor.cell = editing;
   reader.editor.caret = caret;
-  return y;
+  if (at !== null) hold(at.section, at.top);
+}
+
+/** Text is drawn piece by piece, and what is out of sight is as high as it is guessed: so a place is held, not gone to once. */
+function hold(section: string, top: number): void {
+  const moved = new AbortController();
+  const { signal } = moved;
+  for (const type of MOVES) addEventListener(type, () => moved.abort(), { signal, passive: true, capture: true });
+  let until_ms = Infinity;
+  const step = (now_ms: number) => {
+    const now = topOf(section);
+    if (now !== null) {
+      until_ms = Math.min(until_ms, now_ms + HELD_MS);
+      if (Math.abs(now - top) > 1) scrollBy({ top: now - top, behavior: 'instant' });
+    }
+    if (now_ms > until_ms) moved.abort();
+    else if (!signal.aborted) requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
 }

@@ -85,11 +85,16 @@ export class EventStream {
     this.#abort = null;
   }
 
-  /** Now, not after the wait: the network is back, or the machine has woken up and its connection may have died meanwhile. */
+  /** Now, not after the wait; and anew where the machine has slept, and its connection may have died meanwhile. */
   hurry(): void {
     if (this.#abort === null) return;
     const isSilent = this.#around.now() - this.#heard_ms > SILENCE_ASLEEP_MS;
-    if (this.#timer === undefined && !isSilent) return;
+    if (this.#timer !== undefined || isSilent) this.renew();
+  }
+
+  /** The network is another one: what was connected may be dead and not know it. Nothing is lost by asking again. */
+  renew(): void {
+    if (this.#abort === null) return;
     this.stop();
     this.start();
   }

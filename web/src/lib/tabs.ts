@@ -96,6 +96,10 @@ export class SharedStream {
     this.#stream?.hurry();
   }
 
+  renew(): void {
+    this.#stream?.renew();
+  }
+
   #ask(): void {
     if (this.leads || this.#isJoined) clearInterval(this.#asking);
     else this.#say({ type: 'hello', from: this.#me });
