@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Error, Page, expect
 
 from schemas.document import Completed, Paused
+from tests.e2e.browser.dropping import DROP
 from tests.e2e.browser.reading import (
     LICENSE,
     assert_reads,
@@ -28,15 +29,6 @@ from tests.wording import words
 
 OUTLINE = "What is granted: copyright and patents\nWhat is asked: notices and changes\nLimits: warranty\nSummary"
 HEADINGS = ("What is granted", "What is asked", "Limits", "Summary")
-DROP = """
-(zone, [name, text]) => {
-  const dataTransfer = new DataTransfer();
-  dataTransfer.items.add(new File([text], name, { type: 'text/plain' }));
-  for (const type of ['dragenter', 'dragover', 'drop']) {
-    zone.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
-  }
-}
-"""
 
 
 @pytest.fixture

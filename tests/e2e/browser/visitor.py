@@ -63,7 +63,10 @@ class Visitor:
             self._wrong.append(f"a request to another host: {request.url}")
 
     def _responded(self, response: Response) -> None:
-        is_page = "text/html" in response.headers.get("content-type", "")
+        is_html = "text/html" in response.headers.get("content-type", "")
+        is_page = is_html and not urlsplit(response.url).path.startswith(
+            "/api/"
+        )  # A file to take away has its own policy.
         if is_page and (missing := missing_policy(response.headers.get("content-security-policy", ""))):
             self._wrong.append(f"the policy of {response.url} lacks {missing}")
 
