@@ -85,6 +85,13 @@ def _edited(document: Document, fact: AnyEdit, sequence: int) -> Document:  # no
             return reduce(lambda before, part: edited(before, part, sequence), parts, document)
 
 
+def free_source_id(document: Document) -> str:
+    """`s1`, `s2`, …: one more than the highest that there ever was."""
+    known = [*document.sources, *(key.partition(":")[2] for key in document.edited if key.startswith("source_"))]
+    numbers = [int(id_[1:]) for id_ in known if id_[:1] == "s" and id_[1:].isdecimal()]
+    return f"s{max(numbers, default=0) + 1}"
+
+
 # -- The document -------------------------------------------------------------------------------------------------------
 
 

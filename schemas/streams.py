@@ -135,8 +135,10 @@ STREAMS: tuple[StreamConfig, ...] = (
     # The card before the newest stays until it is erased: evicted, its words would stay on the disk.
     _bucket(subjects.DOCUMENTS, history=2, storage=StorageType.FILE, max_bytes=256 * 1024**2),
     _bucket(subjects.TEMPLATES, storage=StorageType.FILE, max_bytes=64 * 1024**2),
+    # Likewise: an address that is watched may be nobody's business.
     _bucket(
         subjects.WATCHES,
+        history=2,
         storage=StorageType.FILE,
         republish=RePublish(src="$KV.watches.*.*", dest="live.watches.{{wildcard(1)}}.{{wildcard(2)}}"),
         max_bytes=64 * 1024**2,

@@ -180,7 +180,7 @@ def object_info(bucket: str, name: str) -> str:
 
 
 def source_changed(watch: str = "*") -> str:
-    """Where anybody says that what a watch looks at has changed; nothing need be in the message."""
+    """Where anybody says that what a watch looks at has changed: when (milliseconds since the Unix epoch), or nothing for now."""
     return f"source.{watch}.changed"
 
 
@@ -268,6 +268,12 @@ def _objects_write(bucket: str = SOURCES) -> tuple[str, ...]:
     )
 
 
+def _bucket_write(bucket: str) -> tuple[str, ...]:
+    """What is overtaken is erased, not only forgotten: that takes more than writing."""
+    stream = f"KV_{bucket}"
+    return (kv(bucket), f"{_JS}.STREAM.PURGE.{stream}", f"{_JS}.STREAM.MSG.DELETE.{stream}", *_bucket_read(bucket))
+
+
 PUBLISH: dict[ServiceName, tuple[str, ...]] = {
     "gateway": (
         "doc.*",
@@ -279,13 +285,13 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
         kv(IDEMPOTENCY),
         kv(DOCUMENTS),
         kv(TEMPLATES),
-        kv(WATCHES),
         source_changed(),
         f"{_JS}.INFO",
         f"{_JS}.CONSUMER.INFO.{FACTS}.*",
         f"{_JS}.CONSUMER.INFO.{JOBS}.*",
         *_stream_read(FACTS, INK),
-        *_bucket_read(VIEWERS, ACCESS, IDEMPOTENCY, DOCUMENTS, TEMPLATES, WATCHES),
+        *_bucket_read(VIEWERS, ACCESS, IDEMPOTENCY, DOCUMENTS, TEMPLATES),
+        *_bucket_write(WATCHES),
         *_stream_read(f"OBJ_{SNAPSHOTS}"),
         *_objects_write(),
     ),
@@ -333,7 +339,7 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
         "doc.*",
         "metrics.watcher",
         *_stream_read(FACTS, f"OBJ_{SNAPSHOTS}"),
-        *_bucket_read(WATCHES),
+        *_bucket_write(WATCHES),
         *_objects_write(),
     ),
     "simulator": ("metrics.simulator",),

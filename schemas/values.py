@@ -96,6 +96,8 @@ class SourceGiven(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of the bytes, hexadecimal."""
     url: str = ""
     """Where the bytes came from, if from the web."""
+    watch: str = ""
+    """The watch that gave it, if one did; of a folder's, `name` is the file's path below the folder."""
 
 
 class Citation(msgspec.Struct, frozen=True, kw_only=True):

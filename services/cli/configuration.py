@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from pydantic_settings import SettingsError
 from services.cli.refused import refused
 from services.shared.models.registry import Registry, UnknownModelError
 from services.shared.models.requests import Provider
-from services.shared.settings import CONFIG_VARIABLE, Settings
+from services.shared.settings import CONFIG_VARIABLE, FOLDER_NAME, Settings
 
 DEFAULT_FILE = Path("scriptorium.toml")
 
@@ -64,6 +64,21 @@ def _problems(settings: Settings) -> Iterator[str]:
                 registry.resolve(model)
             except UnknownModelError as error:
                 yield f"models.{purpose}: {error}"
+
+
+def watched_folders(given: Iterable[str]) -> tuple[tuple[str, Path], ...]:
+    """`NAME=FOLDER`, each name once. To be raised: what is wrong with one; whether the folders are there is seen later."""
+    found: dict[str, Path] = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        if not equals or not folder or not FOLDER_NAME.fullmatch(name):
+            msg = f"--watch {text}: NAME=FOLDER is needed, the name of letters, digits and ._- between them"
+            raise refused(msg)
+        if name in found:
+            msg = f"--watch {text}: there are two folders of that name"
+            raise refused(msg)
+        found[name] = Path(folder)
+    return tuple(found.items())
 
 
 def missing_keys(settings: Settings) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import sys
@@ -44,6 +45,8 @@ class Options(NamedTuple):
     """None: where a chain of models ends there."""
     demo: bool | None = None
     """Whether control rooms may turn dials, kill and freeze; None: where all is ours, the model included."""
+    watch: tuple[tuple[str, Path], ...] = ()
+    """Folders that documents may follow, by name, beside those of the settings."""
 
 
 class House:
@@ -55,6 +58,7 @@ class House:
         self.settings = settings
         self.notes: list[str] = []
         self.data = options.data.resolve()
+        self._folders = self._watched()
         self._nats_binary = self._server()
         self.logs = self.data / "logs"
         try:
@@ -106,10 +110,21 @@ class House:
         programs = [] if self._nats_binary is None else [self._nats(self._nats_binary)]
         if self._needs_simulator():
             programs.append(self._service("simulator"))
-        services: tuple[ServiceName, ...] = ("conductor", "ingester", "planner")
+        services: tuple[ServiceName, ...] = ("conductor", "ingester", "planner", "watcher")
         programs += [self._service(service) for service in services]
         programs += [self._service("writer", f"writer-{number}") for number in range(1, self.options.writers + 1)]
         return [*programs, self._service("gateway")]
+
+    def _watched(self) -> dict[str, str]:
+        """The folders that may be watched, each of which is there."""
+        options = dict(self.options.watch)
+        folders = self.settings.watcher.folders | options
+        for name, folder in folders.items():
+            if not folder.is_dir():
+                where = f"--watch {name}={folder}" if name in options else f"watcher.folders.{name} = {folder}"
+                msg = f"{where}: there is no such folder"
+                raise HouseError(msg)
+        return {name: str(folder.resolve()) for name, folder in folders.items()}
 
     def _server(self) -> str | None:
         """The nats-server of our own environment, else one on PATH; None where another's is used."""
@@ -165,6 +180,8 @@ class House:
             "SCRIPTORIUM_SIMULATOR__HOST": HOST,
             "SCRIPTORIUM_SIMULATOR__PORT": str(self.simulator_port),
         }
+        if self._folders:
+            environment["SCRIPTORIUM_WATCHER__FOLDERS"] = json.dumps(self._folders)
         if bus.password is not None:
             environment["SCRIPTORIUM_BUS__USER"] = service
             environment["SCRIPTORIUM_BUS__PASSWORD"] = bus.password.get_secret_value()

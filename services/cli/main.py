@@ -97,12 +97,16 @@ def run_up(  # noqa: PLR0913, PLR0917 -- the command's options, as typer reads t
             "by default where bus and model are this command's own."
         ),
     ] = None,
+    watch: Annotated[
+        list[str] | None,
+        typer.Option(help="A folder that documents may follow, by this name; may be repeated.", metavar="NAME=FOLDER"),
+    ] = None,
 ) -> None:
     """Run everything: nats-server, the services and, with no model configured, the simulator."""
     from services.cli.house import Options  # noqa: PLC0415 -- see services/cli/running.py
     from services.cli.running import run_up as run  # noqa: PLC0415
 
-    run(Options(port, writers, data, config, nats, simulator, demo))
+    run(Options(port, writers, data, config, nats, simulator, demo), watch or [])
 
 
 def _service(name: options.Service) -> None:

@@ -13,8 +13,8 @@ WRITING, LOOKING, CHANGING = "Write and run", "Look", "Change"
 SOURCES, LIBRARY, RUNNING = "Sources and tables", "Keep and take away", "Run the house"
 """Panels of the help."""
 
-Service = Literal["gateway", "conductor", "planner", "ingester", "writer", "simulator"]
-Part = Literal["nats", "gateway", "conductor", "planner", "ingester", "writer", "simulator"]
+Service = Literal["gateway", "conductor", "planner", "ingester", "writer", "watcher", "simulator"]
+Part = Literal["nats", "gateway", "conductor", "planner", "ingester", "writer", "watcher", "simulator"]
 
 Doc = Annotated[
     str,

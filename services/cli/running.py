@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from services.cli.configuration import config_file, missing_keys, read_settings
+from services.cli.configuration import config_file, missing_keys, read_settings, watched_folders
 from services.cli.health import ailing
 from services.cli.house import House, HouseError, Options
 from services.cli.nats_config import PASSWORD, bad_passwords, nats_config, new_passwords
@@ -21,14 +21,15 @@ from services.cli.up import up
 FAILED = 1
 
 
-def run_up(options: Options) -> NoReturn:
-    """Everything."""
+def run_up(options: Options, watch: list[str]) -> NoReturn:
+    """Everything. `watch` are folders that documents may follow, as `NAME=FOLDER`."""
+    folders = watched_folders(watch)
     file = config_file(options.config)
     settings = read_settings(file)
     for line in missing_keys(settings):
         typer.echo(line, err=True)
     try:
-        house = House(options._replace(config=file), settings)
+        house = House(options._replace(config=file, watch=folders), settings)
     except HouseError as error:
         raise refused(str(error)) from None
     with house:

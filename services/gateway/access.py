@@ -21,6 +21,7 @@ from services.shared.bus import Bus
 
 COOKIE = "scriptorium-key"
 COOKIE_S = 365 * 24 * 3_600
+SECRET = "idempotency-secret"  # noqa: S105 -- the name of one, not one
 SAME_SITE = {"same-origin", "none"}
 KEYS_MAX = 32
 """Of one document."""
@@ -62,6 +63,15 @@ class Access:
     async def revoke(self, document: str) -> None:
         """No key may change it any more."""
         await self._bucket.delete(document)
+
+    async def secret(self) -> bytes:
+        """One for all gateways, from which they make what need not be kept. Made by whoever needs it first."""
+        try:
+            return (await self._bucket.get(SECRET)).value or b""
+        except KeyNotFoundError:
+            with contextlib.suppress(KeyWrongLastSequenceError):  # Another gateway was first.
+                await self._bucket.create(SECRET, new_key().encode())
+            return (await self._bucket.get(SECRET)).value or b""
 
     async def check(self, request: Request, document: str) -> None:
         """Problem 401 without a key, 403 with another's, 404 where there is no document."""

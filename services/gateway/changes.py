@@ -5,7 +5,7 @@ Each returns the facts to append (none: it is so already), without time and auth
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 import msgspec
@@ -294,12 +294,6 @@ def _offered(document: Document, id_: str, asked: OfferPost) -> int:
 
 
 # -- Sources ------------------------------------------------------------------------------------------------------------
-
-
-def free_source_id(documents: Iterable[str]) -> str:
-    """`s1`, `s2`, …: one more than the highest that there ever was."""
-    numbers = [int(id_[1:]) for id_ in documents if id_[:1] == "s" and id_[1:].isdecimal()]
-    return f"s{max(numbers, default=0) + 1}"
 
 
 def add_source(document: Document, given: SourceGiven, before: str | None) -> Edits:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import hmac
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from schemas import subjects
@@ -34,7 +33,6 @@ FACT_BYTES_MAX = MESSAGE_BYTES_MAX - 64 * 1024
 TITLE_CHARACTERS = 120
 UNSEEN_BYTES = 20_000
 """Of a source that is estimated before anybody has looked at it."""
-SECRET = "idempotency-secret"  # noqa: S105 -- the name of one, not one
 
 
 class Made(NamedTuple):
@@ -162,7 +160,7 @@ class Creating:
 
     async def _repeatable(self, idempotency_key: str, body: bytes) -> Made:
         """Id and key follow from the client's key and a secret of ours, so that neither has to be kept."""
-        secret = await self._secret()
+        secret = await self._access.secret()
         name = hmac.new(secret, idempotency_key.encode(), hashlib.sha256).hexdigest()
         digest = hashlib.sha256(body).hexdigest().encode()
         try:
@@ -173,15 +171,6 @@ class Creating:
                 raise Problem(422, "This Idempotency-Key was used with another body.") from None
         id_ = hmac.new(secret, f"id:{name}".encode(), hashlib.sha256).hexdigest()[:32]
         return Made(id_, hmac.new(secret, f"key:{name}".encode(), hashlib.sha256).hexdigest())
-
-    async def _secret(self) -> bytes:
-        bucket = await self._bus.js.key_value(subjects.ACCESS)
-        try:
-            return (await bucket.get(SECRET)).value or b""
-        except KeyNotFoundError:
-            with contextlib.suppress(KeyWrongLastSequenceError):  # Another gateway was first.
-                await bucket.create(SECRET, new_key().encode())
-            return (await bucket.get(SECRET)).value or b""
 
 
 def imagined(wanted: DocumentAsked, providers: Collection[str], template: Template | None = None) -> Document:

@@ -34,7 +34,8 @@ from schemas.edit_requests import (
     SourcePost,
     UpdatePost,
 )
-from schemas.estimates import Figures, cells_of, estimate, unplanned
+from schemas.edits import free_source_id
+from schemas.estimates import cells_of, estimate, unplanned
 from schemas.events import AnyEdit, DocumentRestored
 from schemas.requests import DocumentAsked, SourceAsked
 from schemas.values import SOURCE_BYTES_MAX, Cause, Citation
@@ -46,9 +47,12 @@ from services.gateway.history import Written
 from services.gateway.hub import Hubs
 from services.gateway.library import Library, owner_of
 from services.gateway.problems import Problem, decoded
+from services.gateway.watch_routes import watched_by
 from services.shared.bus import Bus
+from services.shared.figures import figures_of
 from services.shared.settings import Settings
 from services.shared.sources import SourceStore
+from services.shared.watches import WatchStore
 
 JSON = "application/json"
 BODY_BYTES_MAX = 4 * 1024 * 1024
@@ -79,20 +83,11 @@ class EditFace:
         self._access = access
         self._creating = creating
         self._store = store
+        self._watches = WatchStore(bus)
         self._hubs = hubs
         self._library = library
         self._providers = settings.providers
-        prices = {name: (price.input, price.output) for name, price in settings.prices.items()}
-        self._editing = Editing(
-            bus,
-            hubs,
-            Figures(
-                models=settings.models.write,
-                prices=prices,
-                passages_max=settings.limits.passages_max,
-                parallel=settings.writer.slots,
-            ),
-        )
+        self._editing = Editing(bus, hubs, figures_of(settings))
 
     def routes(self) -> list[Route]:
         """Where they are."""
@@ -154,7 +149,7 @@ class EditFace:
             ("POST", f"{cell}/unlock", self._edits(None, lambda r, d, _b: changes.unlock(d, _at(r, "cell")), _cell)),
             ("POST", f"{document}/sources", self.add_source),
             ("PUT", source, self.replace_source),
-            ("DELETE", source, self._edits(None, lambda r, d, _b: changes.remove_source(d, _at(r, "source")), None)),
+            ("DELETE", source, self.remove_source),
             ("POST", f"{document}/update", self._edits(UpdatePost, lambda _r, d, b: changes.update(d, b), None)),
             ("POST", f"{document}/restore", self.restore),
             ("GET", f"{document}/history", self.history),
@@ -235,8 +230,7 @@ class EditFace:
         id_ = await self._document(request)
         body = decoded(await _body(request, SOURCE_BYTES_MAX + BODY_BYTES_MAX), SourcePost)
         document = await self._now(id_)
-        known = [*document.sources, *(key.partition(":")[2] for key in document.edited if key.startswith("source_"))]
-        source = changes.free_source_id(known)
+        source = free_source_id(document)
         given = await self._creating.give(id_, source, body)
 
         def make(document: Document) -> list[Any]:
@@ -252,8 +246,21 @@ class EditFace:
         body = decoded(await _body(request, SOURCE_BYTES_MAX + BODY_BYTES_MAX), SourceAsked)
         if source not in (await self._now(id_)).sources:
             raise Problem(404, f"There is no source {source!r}.")
+        await self._refuse_watched(id_, source)
         given = await self._creating.give(id_, source, body)
         return await self._answer(request, id_, lambda document: changes.replace_source(document, given))
+
+    async def remove_source(self, request: Request) -> Response:
+        """One fewer."""
+        id_, source = await self._document(request), _at(request, "source")
+        await self._refuse_watched(id_, source)
+        return await self._answer(request, id_, lambda document: changes.remove_source(document, source))
+
+    async def _refuse_watched(self, id_: str, source: str) -> None:
+        """Problem 409 for a source that follows a watch: the watch would have it back at once."""
+        watch = watched_by(await self._now(id_), await self._watches.of(id_), source)
+        if watch is not None:
+            raise Problem(409, f"The source {source!r} follows {watch.called}; end the watch {watch.id} first.")
 
     async def _citations(self, id_: str, text: str) -> tuple[Citation, ...]:
         document = await self._now(id_)

@@ -68,11 +68,12 @@ async def serve(settings: Settings, host: str, port: int) -> None:
     access, store = await Access.open(bus), await SourceStore.open(bus)
     idempotency = await bus.js.key_value(subjects.IDEMPOTENCY)
     uploads = Uploads(bus, store, idempotency)
+    fetcher = Fetcher(networks(settings.fetch.allowed_networks))
     creating = Creating(
         bus=bus,
         access=access,
         store=store,
-        intake=Intake(uploads, Fetcher(networks(settings.fetch.allowed_networks))),
+        intake=Intake(uploads, fetcher),
         idempotency=idempotency,
         providers=settings.providers,
     )
@@ -89,6 +90,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
             rooms=rooms,
             http=http,
             library=await Library.open(bus),
+            fetcher=fetcher,
         )
         config = uvicorn.Config(
             face.app(), http="httptools", log_level="warning", access_log=False, lifespan="off", ws="none"

@@ -47,6 +47,7 @@ from schemas.requests import (
     Templates,
     UploadMade,
 )
+from schemas.watches import FoldersOffered, WatchAsked, WatchesShown, WatchShown
 from services.gateway.exports.formats import MEDIA_TYPES
 
 JSON = "application/json"
@@ -136,6 +137,43 @@ EDIT_CALLS: tuple[Call, ...] = (
         query=("after", "limit"),
     ),
 )
+WATCH_CALLS: tuple[Call, ...] = (
+    Call("get", "/api/folders", "The folders that may be watched here, by name.", None, {200: FoldersOffered}),
+    Call(
+        "get",
+        f"{_ID}/watches",
+        "What the document follows by itself, and how that stands. Webhooks' addresses are for whoever has its key.",
+        None,
+        {200: WatchesShown},
+        (404, 503),
+    ),
+    Call(
+        "post",
+        f"{_ID}/watches",
+        "Follow a folder (each of its files is a source) or an address.",
+        WatchAsked,
+        {201: WatchShown},
+        (400, 401, 403, 404, 409, 413, 415, 422, 503),
+        needs_key=True,
+    ),
+    Call(
+        "delete",
+        f"{_ID}/watches/{{watch}}",
+        "Follow it no longer; its sources stay.",
+        None,
+        {204: None},
+        (401, 403, 404, 503),
+        needs_key=True,
+    ),
+    Call(
+        "post",
+        "/api/hooks/{token}",
+        "Say that what a watch looks at has changed. Any body will do, and none is read.",
+        None,
+        {202: None},
+        (404, 413, 429, 503),
+    ),
+)
 _DEMO = (401, 403, 404, 503)
 CALLS: tuple[Call, ...] = (
     Call(
@@ -178,6 +216,7 @@ CALLS: tuple[Call, ...] = (
     ),
     Call("post", f"{_ID}/stop", "Stop, whoever is watching.", None, {202: None}, (401, 403, 404, 503), needs_key=True),
     *EDIT_CALLS,
+    *WATCH_CALLS,
     Call(
         "post",
         f"{_ID}/resume",
@@ -188,9 +227,23 @@ CALLS: tuple[Call, ...] = (
         needs_key=True,
     ),
     Call(
-        "get", f"{_ID}/sources/{{source}}/passages", "A source as it was read.", None, {200: PassagesRead}, (404, 503)
+        "get",
+        f"{_ID}/sources/{{source}}/passages",
+        "A source as it was read; `?at=` the version that the document had at that sequence of its log.",
+        None,
+        {200: PassagesRead},
+        _PAST,
+        query=("at",),
     ),
-    Call("get", f"{_ID}/sources/{{source}}/passages/{{number}}", "One passage.", None, {200: Passage}, (404, 503)),
+    Call(
+        "get",
+        f"{_ID}/sources/{{source}}/passages/{{number}}",
+        "One passage.",
+        None,
+        {200: Passage},
+        _PAST,
+        query=("at",),
+    ),
     Call(
         "get",
         f"{_ID}/operations",

@@ -28,6 +28,7 @@ _TITLES = {
     415: "Unsupported media type",
     421: "Misdirected request",
     422: "Not valid",
+    429: "Too many requests",
     500: "Internal error",
     503: "Not available",
 }
@@ -44,7 +45,12 @@ class Problem(Exception):  # noqa: N818 -- RFC 9457 calls it a problem
     """Raised anywhere in a handler; answered as `application/problem+json`."""
 
     def __init__(
-        self, status: int, detail: str, errors: Sequence[FieldError] = (), more: Mapping[str, object] | None = None
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        more: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -52,6 +58,7 @@ class Problem(Exception):  # noqa: N818 -- RFC 9457 calls it a problem
         self.errors = tuple(errors)
         self.more = more or {}
         """Members of its own kind (RFC 9457, section 3.2)."""
+        self.headers = headers or {}
 
 
 def problem_response(
@@ -74,7 +81,9 @@ def problem_response(
 async def on_problem(_request: Request, error: Exception) -> Response:
     """Starlette's handler for `Problem`."""
     assert isinstance(error, Problem)  # noqa: S101 -- registered for it alone
-    return problem_response(error.status, error.detail, error.errors, error.more)
+    response = problem_response(error.status, error.detail, error.errors, error.more)
+    response.headers.update(error.headers)
+    return response
 
 
 async def on_http_error(_request: Request, error: Exception) -> Response:

@@ -45,11 +45,14 @@ from services.gateway.sharing import ShareFace
 from services.gateway.taking import Taking
 from services.gateway.uploads import Uploads
 from services.gateway.viewer import ViewerResponse
+from services.gateway.watch_routes import WatchFace
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
+from services.shared.fetching.fetch import Fetcher
 from services.shared.log import BusUnavailableError
 from services.shared.settings import Settings
 from services.shared.sources import SourceStore
+from services.shared.watches import WatchStore
 
 BODY_BYTES_MAX = SOURCE_BYTES_MAX + 1024 * 1024
 WAIT_S_MAX = 600
@@ -77,6 +80,7 @@ class Face:
         rooms: Rooms,
         http: httpx2.AsyncClient,
         library: Library,
+        fetcher: Fetcher,
     ) -> None:
         self.bus = bus
         self.settings = settings
@@ -98,6 +102,15 @@ class Face:
             hubs=hubs,
             library=library,
         )
+        self.watches = WatchFace(
+            bus=bus,
+            settings=settings,
+            access=access,
+            hubs=hubs,
+            store=WatchStore(bus),
+            fetcher=fetcher,
+            body=_json_body,
+        )
         self.models = ModelsFace(settings)
         self.control = ControlFace(bus, access, rooms, settings.gateway)
 
@@ -116,6 +129,7 @@ class Face:
             Route("/api/documents/{id}/sources/{source}/passages", self.passages, methods=["GET"]),
             Route("/api/documents/{id}/sources/{source}/passages/{number:int}", self.passage, methods=["GET"]),
             *self.editing.routes(),
+            *self.watches.routes(),
             *self.control.routes(),
             *LibraryFace(
                 bus=self.bus,
@@ -247,15 +261,19 @@ class Face:
         return _json(found.passages[number - 1])
 
     async def _read(self, request: Request) -> Passages:
-        """The version of a source that the document has now."""
-        hub, unuse = await self.hubs.use(_document_id(request))
-        try:
-            source = None if hub.document is None else hub.document.sources.get(request.path_params["source"])
-        finally:
+        """The version of a source that the document has now, or had at an earlier moment: `?at=`."""
+        id_ = _document_id(request)
+        if "at" in request.query_params:
+            document = await self.editing.moment(id_, request)
+        else:
+            hub, unuse = await self.hubs.use(id_)
+            document = hub.document
             unuse()
+        source = None if document is None else document.sources.get(request.path_params["source"])
         found = None
-        if source is not None and source.digest is not None:
-            found = await self.store.get_passages(hub.id, source.given.id, source.given.digest)
+        if source is not None and (source.digest is not None or "at" in request.query_params):
+            # Then it may not have been read yet, and have been read since.
+            found = await self.store.get_passages(id_, source.given.id, source.given.digest)
         if found is None:
             raise Problem(404, "There is no such source, or it has not been read.")
         return found

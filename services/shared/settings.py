@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from services.shared.fetching.addresses import networks
 
 CONFIG_VARIABLE = "SCRIPTORIUM_CONFIG"
+FOLDER_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 
 class _Part(BaseModel):
@@ -70,6 +72,17 @@ class WatcherSettings(_Part):
     """By the name that a document asks for them with: nobody outside names a path on this machine."""
     scan_ms: Annotated[int, Field(ge=50, le=60_000)] = 500
     """How often a folder is looked at."""
+    fetch_ms: Annotated[int, Field(ge=50, le=86_400_000)] = 60_000
+    """How often an address is asked whether it has something new."""
+
+    @field_validator("folders")
+    @classmethod
+    def _have_names(cls, value: dict[str, Path]) -> dict[str, Path]:
+        for name in value:
+            if not FOLDER_NAME.fullmatch(name):
+                msg = f"{name!r} is no name for a folder: letters, digits, and ._- between them, up to 64"
+                raise ValueError(msg)
+        return value
 
 
 class SimulatorSettings(_Part):

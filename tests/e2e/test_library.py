@@ -23,8 +23,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def house(data: Path) -> Iterator[System]:
-    with running(data, "--writers", "1") as started:
+def house(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    watched = tmp_path_factory.mktemp("watched")
+    with running(data, "--writers", "1", "--watch", f"notes={watched}") as started:
         yield started
 
 
@@ -39,6 +40,18 @@ async def _made(client: httpx2.AsyncClient, owner: dict[str, str], **body: Any) 
     assert answer.status_code == 201, answer.text
     client.cookies.clear()
     return answer.json()
+
+
+async def _followed(client: httpx2.AsyncClient, made: dict[str, Any]) -> None:
+    """The document follows something with these words in its name, and somebody has looked."""
+    path, key = f"/api/documents/{made['id']}/watches", {"Authorization": f"Bearer {made['key']}"}
+    answer = await client.post(path, json={"folder": "notes", "glob": f"{WORDS}.md"}, headers=key)
+    assert answer.status_code == 201, answer.text
+    async with asyncio.timeout(20):
+        while True:
+            if (await client.get(path)).json()["watches"][0]["looked_at_ms"]:
+                return
+            await asyncio.sleep(0.05)
 
 
 async def _listed(client: httpx2.AsyncClient, owner: dict[str, str], until: int, **query: Any) -> list[dict[str, Any]]:
@@ -92,6 +105,7 @@ async def test_a_deleted_document_leaves_nothing(client: httpx2.AsyncClient, hou
         await viewer.until("CellCompleted")
     told = asyncio.create_task(Viewer(client, made["id"]).until("DocumentDeleted"))
     path = f"/api/documents/{made['id']}"
+    await _followed(client, made)
     anonymous = httpx2.AsyncClient(base_url=house.gateway, trust_env=False, timeout=30)
     async with anonymous:
         assert (await anonymous.delete(path)).status_code == 401

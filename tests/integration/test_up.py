@@ -16,7 +16,7 @@ import pytest
 
 from tests.system import System, running
 
-SERVICES = ("simulator", "conductor", "ingester", "planner", "writer", "gateway", "nats-server")
+SERVICES = ("simulator", "conductor", "ingester", "planner", "watcher", "writer", "gateway", "nats-server")
 END_S = 5.0
 STAT = re.compile(r"^\d+ \(.*\) (\S) (\d+) ", re.DOTALL)
 
@@ -137,6 +137,14 @@ def test_a_bad_configuration_is_refused_before_anything_starts(text: str, said: 
     assert refused.returncode == 2
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("wrong", ["notes", "=/tmp", "no tes=/tmp", "notes=", "notes=/nowhere/at/all"])
+def test_a_folder_that_cannot_be_watched_is_refused_before_anything_starts(wrong: str, tmp_path: Path) -> None:
+    refused = _up("--port", "0", "--data", str(tmp_path / "data"), "--watch", wrong)
+    assert refused.returncode == 2
+    assert f"--watch {wrong}" in refused.stderr
     assert not (tmp_path / "data").exists()
 
 

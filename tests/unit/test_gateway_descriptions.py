@@ -88,7 +88,7 @@ def _documents(value: Any) -> Iterator[Any]:
 
 def test_every_route_of_the_face_is_described() -> None:
     parts: dict[str, Any] = dict.fromkeys(
-        ("bus", "access", "creating", "uploads", "store", "hubs", "leases", "rooms", "http", "library"), None
+        ("bus", "access", "creating", "uploads", "store", "hubs", "leases", "rooms", "http", "library", "fetcher"), None
     )
 
     app = Face(**parts, settings=Settings()).app()

@@ -77,13 +77,7 @@ class _PublicOnly(AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> AsyncNetworkStream:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
-        refused = [address for address in addresses if not may_be_asked(address, self._allowed)]
-        if refused or not addresses:
-            # One private address among public ones is how rebinding begins: then none is asked.
-            msg = f"{host} is not on the public internet"
-            raise FetchError(msg)
+        addresses = await _addresses(host, port, self._allowed)
         error: Exception | None = None
         for address in addresses:
             try:
@@ -97,12 +91,39 @@ class _PublicOnly(AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+async def _addresses(host: str, port: int, allowed: tuple[Network, ...]) -> list[str]:
+    """What a name means now. FetchError where that is not to be asked, gaierror where it means nothing."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+    refused = [address for address in addresses if not may_be_asked(address, allowed)]
+    if refused or not addresses:
+        # One private address among public ones is how rebinding begins: then none is asked.
+        msg = f"{host} is not on the public internet"
+        raise FetchError(msg)
+    return addresses
+
+
 class Fetcher:
     """Any number of fetches; connections are not kept."""
 
     def __init__(self, allowed: tuple[Network, ...] = ()) -> None:
         self._allowed = allowed
         self._tls = ssl.create_default_context()
+
+    async def check(self, url: str) -> None:
+        """FetchError where this address would not be asked at all. Nothing is asked of it yet."""
+        checked(url)
+        parts = urlsplit(url)
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await _addresses(
+                    parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80), self._allowed
+                )
+        except TimeoutError:
+            return  # Whoever fetches it will say so.
+        except socket.gaierror:
+            msg = f"There is no {parts.hostname}."
+            raise FetchError(msg) from None
 
     async def fetch(self, url: str, known: Validators | None = None) -> Fetched | None:
         """A source; None where it is still the version that `known` tells of. FetchError."""

@@ -105,6 +105,8 @@ export interface SourceGiven {
   size_bytes: number;
   digest: string;
   url: string;
+  /** The watch that gave it; empty: none did. */
+  watch: string;
 }
 
 export interface Citation {

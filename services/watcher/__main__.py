@@ -1,0 +1,5 @@
+"""`python -m services.watcher`."""
+
+from services.watcher.main import main
+
+main()
