@@ -53,8 +53,9 @@ export async function resumeDocument(documentId: string): Promise<void> {
   await asked(`${pathOf(documentId)}/resume`, { method: 'POST' });
 }
 
-export function passagesOf(documentId: string, source: string): Promise<Passages> {
-  return json(`${pathOf(documentId)}/sources/${encodeURIComponent(source)}/passages`);
+/** `at`: the version that the document had at that sequence of its log. */
+export function passagesOf(documentId: string, source: string, at?: number): Promise<Passages> {
+  return json(`${pathOf(documentId)}/sources/${encodeURIComponent(source)}/passages${at === undefined ? '' : `?at=${at}`}`);
 }
 
 export type Format = 'md' | 'html' | 'docx' | 'csv' | 'json';

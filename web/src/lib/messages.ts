@@ -7,6 +7,7 @@ import type { Completion, Document, PauseReason, Retrying } from './types';
 
 export * from './intl';
 export * from './messages-later';
+export * from './messages-watching';
 
 /** An attempt's number is its job's and its own within it: `schemas/attempts.py`. */
 const TRIES_PER_JOB = 1_000;
