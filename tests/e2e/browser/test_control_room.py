@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -43,8 +44,8 @@ between_tokens_ms = 4000
 tries_max = 20
 """
 """What stalls is given up while the test still looks, and no cell is given up before the errors are turned down again."""
-SLOW = {"pace": "fixed", "first_token_ms": 50, "token_interval_ms": 300}
-"""Some ten seconds for the sentence in a table's cell: what is cut off is cut off in the middle."""
+SLOW = {"pace": "fixed", "first_token_ms": 50, "token_interval_ms": 2_000}
+"""A minute for the sentence in a table's cell: nothing is finished before it was looked at, however busy the machine is."""
 TELLING = {"pace": "fixed", "first_token_ms": 50, "token_interval_ms": 30}
 """The same for a section, which is seen word by word."""
 SOURCES = [
@@ -107,6 +108,12 @@ class Room:
     def sure(self, action: str) -> None:
         """Yes, do it."""
         self.page.get_by_role("alertdialog").get_by_role("button", name=room_words(f"words.yes.{action}")).click()
+
+    def go_on(self) -> None:
+        """What was begun slowly is stopped, and begun anew at the speed of now."""
+        self.press("stop")
+        expect(self.lines("DocumentPaused")).to_have_count(1)
+        self.press("resume")
 
     def turn(self, dial: str, value: int) -> None:
         """One of the dials."""
@@ -187,8 +194,9 @@ def assert_right(document: Document) -> None:
             continue
         assert text_digest(cell.completed.text) == cell.completed.output_digest, id_
         assert all(citation.verified for citation in cell.completed.citations), id_
-    written = [cell for cell in document.cells.values() if cell.completed is not None and cell.completed.citations]
-    assert len(written) >= len(document.outline)
+    completed = [cell.completed for cell in document.cells.values() if cell.completed is not None]
+    # What would not halt was cut, and says so.
+    assert len([one for one in completed if one.citations or one.cut]) >= len(document.outline)
 
 
 def test_errors_turned_up_in_the_room_are_seen_there_and_the_document_still_comes_right(
@@ -232,6 +240,7 @@ def test_a_killed_writers_cells_are_taken_over_and_it_is_started_again(
     room.press("kill")
     room.sure("kill")
     name = room.said(r"(writer-\d) was killed")[1]
+    room.press("reset")
     room.page.get_by_role("tab", name=room_words("words.processes")).click()
     row = room.panel.get_by_role("listitem").filter(has_text=name)
     expect(row).to_contain_text(room_words("PROCESS_STATES.running.word"))
@@ -239,16 +248,17 @@ def test_a_killed_writers_cells_are_taken_over_and_it_is_started_again(
     expect(row).not_to_contain_text(str(lost))
     expect(room.lines("ProcessKilled")).to_have_count(1)
     expect(room.page.get_by_text(f"{name} killed").first).to_be_attached()
-    orphans = room.bars("lost with its writer")
-    expect(orphans.first).to_be_attached()
-    room.press("reset")
+    # What it had in hand ends hatched, and is written by somebody else, who outranks it.
+    orphans = room.bars(rf"attempt 1\.1\.1 .* pid {lost}, .* lost with its writer")
+    started = [msgspec.json.decode(fact) for fact in facts(system, id_).values() if b'"AttemptStarted"' in fact]
+    in_hand = [fact["cell"] for fact in started if f"-{lost}-" in fact["writer"]]
+    assert in_hand
+    expect(orphans).to_have_count(len(in_hand))
+    expect(room.bars(r"attempt 1\.2\.\d .* completed")).to_have_count(len(in_hand))
+    if len(in_hand) < 6:
+        room.go_on()
     document = rooms.until_done(id_)
     assert_right(document)
-    orphaned = orphans.count()
-    assert orphaned >= 1
-    for number in range(orphaned):
-        heading = re.escape((orphans.nth(number).get_attribute("aria-label") or "").split(":")[0])
-        expect(room.bars(rf"{heading}: attempt 1\.2\.\d by .* completed")).to_have_count(1)
 
 
 def test_a_writer_is_frozen_and_thawed(rooms: Rooms, system: System, simulator: httpx2.Client) -> None:
@@ -266,6 +276,7 @@ def test_a_writer_is_frozen_and_thawed(rooms: Rooms, system: System, simulator: 
     expect(row).to_contain_text(room_words("PROCESS_STATES.running.word"))
     assert "T" not in map(state_of, system.pids("writer"))
     room.press("reset")
+    room.go_on()
     assert_right(rooms.until_done(id_))
 
 
@@ -303,7 +314,7 @@ def test_a_restarted_bus_loses_nothing(
 def test_when_the_last_tab_closes_the_room_which_is_no_viewer_shows_every_call_closed(
     rooms: Rooms, simulator: httpx2.Client
 ) -> None:
-    simulator.patch("/dials", json={"dials": {**SLOW, "token_interval_ms": 2_000}}).raise_for_status()
+    simulator.patch("/dials", json={"dials": SLOW}).raise_for_status()
     id_ = rooms.table(2, grace_ms=0)
     page = rooms.visitor.open(f"/d/{id_}")
     room = rooms.open(id_)
