@@ -11,7 +11,7 @@ import msgspec
 from services.simulator.json_schema import Schema
 
 BLOCK: Final = re.compile(
-    r"<(document|section|plan|earlier|missing|passage)((?:\s+[\w-]+=\"[^\"]*\")*)\s*>(.*?)</\1>", re.DOTALL
+    r"<(document|section|plan|earlier|missing|sums|passage)((?:\s+[\w-]+=\"[^\"]*\")*)\s*>(.*?)</\1>", re.DOTALL
 )
 ATTRIBUTE: Final = re.compile(r"([\w-]+)=\"([^\"]*)\"")
 SCHEMA_LINE: Final = re.compile(r"^Answer with JSON only, of this schema:\s*", re.MULTILINE)
@@ -48,6 +48,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     earlier: tuple[Earlier, ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
     """(section, why)"""
+    sums: tuple[str, ...] = ()
+    """What columns of earlier tables come to, a line each."""
     passages: tuple[Source, ...] = ()
     recognised: bool = False
     schema: Schema | None = None
@@ -58,6 +60,7 @@ def understood(system: str, user: str, schema: Schema | None = None) -> Asked:
     found: dict[str, tuple[dict[str, str], str]] = {}
     earlier: list[Earlier] = []
     missing: list[tuple[str, str]] = []
+    sums: list[str] = []
     passages: list[Source] = []
     for kind, attributes, text in BLOCK.findall(user):
         named = {name: html.unescape(value) for name, value in ATTRIBUTE.findall(attributes)}
@@ -66,6 +69,8 @@ def understood(system: str, user: str, schema: Schema | None = None) -> Asked:
                 earlier.append(Earlier(named.get("section", ""), named.get("heading", ""), text.strip()))
             case "missing":
                 missing.append((named.get("heading") or named.get("section", ""), text.strip()))
+            case "sums":
+                sums += text.strip().split("\n")
             case "passage":
                 number = named.get("number", "")
                 # The writer breaks closing tags inside sources, so that none of them can end its own block.
@@ -88,6 +93,7 @@ def understood(system: str, user: str, schema: Schema | None = None) -> Asked:
         plan=found.get("plan", ({}, ""))[1],
         earlier=tuple(earlier),
         missing=tuple(missing),
+        sums=tuple(sums),
         passages=tuple(passages),
         recognised=bool(found or passages),
         schema=schema or _schema_in_words(system) or _schema_in_words(BLOCK.sub("", user)),

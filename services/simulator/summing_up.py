@@ -38,6 +38,7 @@ def summed_up(asked: Asked, random: Random) -> str:
     else:
         parts.append(random.choice(LEADS))
         parts.append("\n".join(f"- **{part.heading or part.section}.** {' '.join(best)}" for part, best in told))
+    parts += [f"{line}." for line in asked.sums]  # Quoted as they stand: they are exact.
     own = chosen(runs(asked.passages, [(asked.heading, 1.0), (asked.instructions, 0.8)]), 70, runs_max=2)
     if own:
         parts.append(" ".join(run.marked() for run in own))

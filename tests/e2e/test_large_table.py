@@ -64,6 +64,9 @@ async def test_a_column_costs_its_cells_a_source_its_row_and_a_text_by_hand_surv
             sums = sums_of(filled, table, table.columns[0])
             assert isinstance(sums, NumberSums)
             assert [one.sum for one in sums.figures] == [str(ROWS * (ROWS + 1) // 2)]
+            summary = filled.cells["sum"].completed
+            assert summary is not None
+            assert "sum 20100, mean 100.5, median 100.5" in summary.text, "what it was told, it quotes"
 
             by_hand = await reader.edit("PUT", "/cells/t:s7:q3", {"text": "7 leaves, and a stub"})
             await reader.settled(by_hand["sequence"])

@@ -134,6 +134,7 @@ def test_a_column_is_handed_on_by_itself_with_what_it_comes_to() -> None:
     rules, user = asked(of, "one")
     assert f'<sums section="t:n" heading="Books">{sums}</sums>' in user
     assert "sums block" in rules
+    assert understood(rules, user).sums == (sums,)
     assert [part.text for part in understood(rules, user).earlier] == [
         'S1, Pages: 100 pages [[s1:1 "so many"]]\nS2, Pages: 200 pages [[s2:1 "so many"]]'
     ]
