@@ -81,6 +81,17 @@ async def test_an_edit_rewrites_what_it_changes_and_undoing_it_costs_nothing(
 
 
 @pytest.mark.usefixtures("fast")
+async def test_an_answer_that_comes_out_the_same_stops_the_wave(system: System, client: httpx2.AsyncClient) -> None:
+    async with await new(client, system) as reader:
+        before = await reader.settled()
+        asked = await reader.edit("POST", "/cells/ink/rewrite")
+        after = await reader.settled(asked["sequence"])
+        assert after.cells["ink"].completed != before.cells["ink"].completed
+        assert after.cells["summary"].completed == before.cells["summary"].completed
+        assert await reader.calls() == {"ink": 2, "quills": 1, "summary": 1}
+
+
+@pytest.mark.usefixtures("fast")
 async def test_of_two_who_edit_at_once_the_later_is_shown_what_the_first_did(
     system: System, client: httpx2.AsyncClient
 ) -> None:
