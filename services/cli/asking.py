@@ -137,10 +137,14 @@ class Asking:
             yield client
 
     @asynccontextmanager
-    async def document(self, name: str) -> AsyncGenerator[DocumentClient]:
-        """A document, with its key where that is to be had. KeyringError (a ValueError) for a name that says nothing."""
+    async def document(self, name: str, *, owned: bool = False) -> AsyncGenerator[DocumentClient]:
+        """A document, with its key where that is to be had. KeyringError (a ValueError) for a name that says nothing.
+
+        `owned`: something is made of it that is to be in our list. Whoever only reads a document leaves no trace here.
+        """
         id_, key = self._named(name.strip())
-        async with self.client() as client:
+        owner = self.keys.owner(self.address) if owned else None
+        async with ScriptoriumClient(self.address, owner=owner, who=self._who) as client:
             yield client.document(id_, key)
 
     @asynccontextmanager

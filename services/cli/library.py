@@ -73,7 +73,7 @@ def duplicate(
     asking = Asking(gateway=gateway, json=json)
 
     async def work() -> int:
-        async with asking.document(doc) as document:
+        async with asking.document(doc, owned=True) as document:
             copy = await document.duplicate(title)
             asking.remember(copy)
             asking.say(copy.url)

@@ -19,6 +19,7 @@ from schemas.requests import DocumentAsked, OutlineAsked, SourceAsked
 from schemas.values import Policy
 from services.cli import options, reading, showing
 from services.cli.asking import Asking
+from services.cli.keyring import KeyringError
 from services.cli.progress import followed
 from services.cli.reading import Address, File
 from services.cli.refused import refused
@@ -166,7 +167,7 @@ async def _run(asking: Asking, wanted: DocumentAsked, given: Sequence[File | Add
         sources = [await asked(client, one) for one in given]
         created = await client.create(msgspec.structs.replace(wanted, sources=tuple(sources)))
         if not up:
-            asking.remember(created)  # First: whatever happens to us, it may be stopped and deleted.
+            await _remember(asking, created)
         asking.say(created.url)
         try:
             async with aclosing(created.watch()) as documents:
@@ -182,6 +183,15 @@ async def _run(asking: Asking, wanted: DocumentAsked, given: Sequence[File | Add
         shown = (await created.export("md")).decode()
         asking.answer(Wrote(id=created.id, url=created.url, document=outcome.document), shown)
         return int(outcome.went_wrong)
+
+
+async def _remember(asking: Asking, created: DocumentClient) -> None:
+    """First of all: whatever happens to us, it may be stopped and deleted."""
+    try:
+        asking.remember(created)
+    except KeyringError:
+        await _stop(asking, created)  # Nobody could, afterwards.
+        raise
 
 
 def _is_over(document: Document) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -397,6 +398,56 @@ def test_bad_input_is_named_and_leaves_nothing(
     assert said in " ".join(re.sub(r"[│╭╮╰╯─]", " ", why).split())
     assert sorted(terminal.home.rglob("*")) == files
     assert terminal.now(document) == before
+
+
+def _on_a_screen(terminal: Terminal, *words: str, **variables: str) -> tuple[int, str]:
+    """Exit code, and all that a real terminal is sent."""
+    screen, keyboard = pty.openpty()
+    with subprocess.Popen(  # noqa: S603 -- our own program
+        [sys.executable, "-m", "services.cli", *words],
+        stdin=keyboard,
+        stdout=keyboard,
+        stderr=keyboard,
+        cwd=terminal.folder,
+        env={
+            **{name: value for name, value in os.environ.items() if name != "NO_COLOR"},
+            "SCRIPTORIUM_HOME": str(terminal.home),
+            "PYTHONPATH": str(Path.cwd()),
+            "TERM": "xterm-256color",
+            **variables,
+        },
+    ) as process:
+        os.close(keyboard)
+        shown = b""
+        with contextlib.suppress(OSError):  # How Linux says that nobody has the other end any more.
+            while data := os.read(screen, 65_536):
+                shown += data
+        os.close(screen)
+        return process.wait(SECONDS), shown.decode()
+
+
+def test_a_screen_is_drawn_over_unless_nobody_wants_that_and_gets_no_word_file(
+    terminal: Terminal, document: str
+) -> None:
+    code, shown = _on_a_screen(terminal, "watch", document)
+    assert (code, "\x1b[?25l" in shown, "Background" in shown) == (
+        0,
+        True,
+        True,
+    )  # The cursor is hidden while it is drawn.
+    code, shown = _on_a_screen(terminal, "watch", document, NO_COLOR="1")
+    assert (code, "\x1b" in shown, "calls" in shown) == (0, False, True)
+    code, shown = _on_a_screen(terminal, "export", document, "--format", "docx")
+    assert (code, "nothing for a terminal" in shown, "PK" in shown) == (2, True, False)
+
+
+def test_whoever_only_reads_leaves_no_trace(terminal: Terminal, document: str, tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("no folder", encoding="utf-8")
+    bob = Terminal(tmp_path, terminal.gateway)
+    at = ("--gateway", terminal.gateway)
+    assert bob.json("show", document, *at)["id"] == document
+    _, said = bob.run("write", "B", "--outline", str(terminal.folder / "outline.md"), *at, code=2)
+    assert "SCRIPTORIUM_HOME" in said
 
 
 def test_a_gateway_that_is_not_there_says_what_to_do(terminal: Terminal) -> None:
