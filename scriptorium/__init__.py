@@ -10,6 +10,7 @@ from schemas.edit_requests import Comparison, Edited, Estimated, History, Previe
 from schemas.library import Card, Cards
 from schemas.requests import DocumentAsked, OutlineAsked, SourceAsked, Template, TemplateAsked
 from schemas.values import Citation, Column, Estimate, Policy, Section
+from schemas.watches import WatchAsked, WatchShown
 from services.client import Conflict, DocumentClient, Edits, ExportFormat, Problem, ScriptoriumClient
 
 __all__ = [
@@ -39,4 +40,6 @@ __all__ = [
     "SourceAsked",
     "Template",
     "TemplateAsked",
+    "WatchAsked",
+    "WatchShown",
 ]

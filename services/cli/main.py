@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from services.cli import editing, library, looking, options, sharing, sources, tables
+from services.cli import editing, library, looking, options, sharing, sources, tables, watches
 from services.cli.exporting import export
 from services.cli.write import estimate, write
 
@@ -66,6 +66,7 @@ _panel(
     add_source=sources.add_source,
     replace_source=sources.replace_source,
     remove_source=sources.remove_source,
+    watches=watches.watches,
 )
 _panel(
     options.LIBRARY,

@@ -20,6 +20,7 @@ from schemas.preview import TouchedCell
 from schemas.requests import Template
 from schemas.sums import has_figures, in_words, sums_of
 from schemas.values import Estimate, Reason, Section
+from schemas.watches import FolderWatched, WatchShown
 from services.cli.plain import plain
 from services.cli.progress import line_of, sign_of, words_of
 
@@ -289,3 +290,17 @@ def templates(found: Sequence[Template]) -> Table:
             template.description,
         )
     return table
+
+
+def watches(found: Sequence[WatchShown], folders: Sequence[str]) -> RenderableType:
+    """What a document follows."""
+    offered = Text(plain(f"Folders that may be followed here: {', '.join(folders) or 'none is configured'}."))
+    if not found:
+        return Group(Text("It follows nothing by itself."), offered)
+    table = _table("Id", "Follows", "Sources", "Looked", "Changed", "Trouble", "Webhook")
+    for watch in found:
+        what = f"{watch.what.folder}: {watch.what.glob}" if isinstance(watch.what, FolderWatched) else watch.what.url
+        looked, changed = (when(at_ms) if at_ms else "never" for at_ms in (watch.looked_at_ms, watch.changed_at_ms))
+        sources = ", ".join(watch.sources)
+        _row(table, watch.id[:SHORT_ID_CHARACTERS], what, sources, looked, changed, watch.trouble, watch.hook or "")
+    return Group(table, offered)

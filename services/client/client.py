@@ -24,6 +24,7 @@ from schemas.requests import (
     Templates,
     UploadMade,
 )
+from schemas.watches import FoldersOffered
 from services.client.document import DocumentClient, made_document
 from services.client.edits import Author
 from services.client.problems import Problem
@@ -117,6 +118,14 @@ class ScriptoriumClient:
         """Have a ready-made document written."""
         made = await self._wire.ask(DocumentMade, "POST", "/api/demo", DemoAsked(name=name), headers=self._owned)
         return made_document(self._wire, made, self._author, self.owner)
+
+    async def folders(self) -> tuple[str, ...]:
+        """Names of the folders that a document may follow here."""
+        return (await self._wire.ask(FoldersOffered, "GET", "/api/folders")).folders
+
+    async def changed(self, token: str) -> None:
+        """Say that what a watch looks at has changed. The token is the end of its webhook's address; no key is needed."""
+        await self._wire.send("POST", f"/api/hooks/{segment(token)}")
 
     # -- The house ------------------------------------------------------------------------------------------------------
 

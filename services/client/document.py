@@ -16,6 +16,7 @@ from schemas.passages import Passage, PassagesRead
 from schemas.requests import DocumentMade, DuplicateAsked, KeyMade, RightsShown
 from schemas.standing import is_settled
 from schemas.values import Section
+from schemas.watches import WatchAsked, WatchesShown, WatchShown
 from services.client.edits import Author, Edits
 from services.client.watching import watch
 from services.client.wire import Wire, bearer, segment
@@ -132,6 +133,20 @@ class DocumentClient(Edits[Edited]):
         path, owner = f"{self._path}/duplicate", {"Scriptorium-Owner": self._owner}
         made = await self._wire.ask(DocumentMade, "POST", path, body, headers=owner)
         return made_document(self._wire, made, self._author, self._owner)
+
+    # -- What it follows by itself --------------------------------------------------------------------------------------
+
+    async def watches(self) -> tuple[WatchShown, ...]:
+        """Folders and addresses that its sources come from. With its key, each has the address of its webhook."""
+        return (await self._wire.ask(WatchesShown, "GET", f"{self._path}/watches", headers=self._key)).watches
+
+    async def add_watch(self, wanted: WatchAsked) -> WatchShown:
+        """Follow a folder or an address from now on: what changes there is written anew."""
+        return await self._wire.ask(WatchShown, "POST", f"{self._path}/watches", wanted, headers=self._key)
+
+    async def end_watch(self, watch: str) -> None:
+        """Follow it no longer; the sources stay as they are."""
+        await self._wire.send("DELETE", f"{self._path}/watches/{segment(watch)}", headers=self._key)
 
     # -- Who may change it ----------------------------------------------------------------------------------------------
 

@@ -16,14 +16,15 @@ import pytest
 from schemas.operations import ActOnProcess, TurnDials
 from schemas.requests import DocumentAsked, SourceAsked, TemplateAsked
 from schemas.values import Column, Section
+from schemas.watches import WatchAsked
 from scriptorium import Conflict, DocumentClient, Edits, Problem, ScriptoriumClient
 from services.client.problems import problem_of
 from services.gateway.openapi import CALLS, Call
 
 ID, KEY, OWNER = "d" * 32, "the-key", "o" * 43
 NOT_FOR_PROGRAMS = {("get", "/metrics"), ("get", "/openapi.json"), ("get", "/asyncapi.json")}
-SAYS_WHOSE_KEY = {("get", "/api/documents/{id}/key")}
-"""Needs none, and says whether the one that is shown will do."""
+MORE_WITH_A_KEY = {("get", "/api/documents/{id}/key"), ("get", "/api/documents/{id}/watches")}
+"""They need none, and say more where one is shown."""
 SECTION, COLUMN = Section(id="a", heading="A"), Column(id="q", heading="Q")
 SOURCE = SourceAsked(name="s", text="t")
 
@@ -46,6 +47,8 @@ OF_GATEWAY: dict[str, Callable[[ScriptoriumClient], Awaitable[Any]]] = {
     "forget_template": lambda c: c.forget_template("t"),
     "demos": lambda c: c.demos(),
     "create_demo": lambda c: c.create_demo("case-study"),
+    "folders": lambda c: c.folders(),
+    "changed": lambda c: c.changed("0" * 64),
     "models": lambda c: c.models(),
     "try_model": lambda c: c.try_model("p/m"),
     "alive": lambda c: c.alive(),
@@ -63,6 +66,9 @@ OF_DOCUMENT: dict[str, Callable[[DocumentClient], Awaitable[Any]]] = {
     "compare": lambda d: d.compare(1, 2),
     "log": lambda d: _all(d.log(after=1, limit=2)),
     "estimate": lambda d: d.estimate([SECTION]),
+    "watches": lambda d: d.watches(),
+    "add_watch": lambda d: d.add_watch(WatchAsked(url="https://example.org/")),
+    "end_watch": lambda d: d.end_watch("w"),
     "may_change": lambda d: d.may_change(),
     "take": lambda d: d.take(),
     "share": lambda d: d.share(),
@@ -138,7 +144,7 @@ def _understood(request: httpx2.Request) -> Call:
     assert {name for name in ("if-match", "scriptorium-owner", "last-event-id") if name in request.headers} <= {
         name.lower() for name in call.headers
     }, call
-    shows_key = call.needs_key or (call.method, call.path) in SAYS_WHOSE_KEY
+    shows_key = call.needs_key or (call.method, call.path) in MORE_WITH_A_KEY
     assert request.headers.get("authorization") == (f"Bearer {KEY}" if shows_key else None), call
     body = request.content
     if isinstance(call.takes, type):

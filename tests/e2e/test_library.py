@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 
 from tests.system import System, Viewer, create, running, sections
+from tests.terminal import Terminal
 
 ADA, BOB = {"Scriptorium-Owner": "a" * 43}, {"Scriptorium-Owner": "b" * 43}
 WORDS = "xylographic palimpsest"
@@ -23,8 +25,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def house(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    watched = tmp_path_factory.mktemp("watched")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("watched")
+
+
+@pytest.fixture(scope="module")
+def house(data: Path, watched: Path) -> Iterator[System]:
     with running(data, "--writers", "1", "--watch", f"notes={watched}") as started:
         yield started
 
@@ -157,3 +163,25 @@ async def test_a_template_is_kept_and_used(client: httpx2.AsyncClient) -> None:
     table = await _made(client, BOB, template="literature-table")
     shown = (await client.get(f"/api/documents/{table['id']}")).json()
     assert [column["id"] for column in shown["outline"][0]["columns"]][:2] == ["question", "method"]
+
+
+def test_a_folder_is_followed_and_let_go_from_the_terminal(house: System, watched: Path, tmp_path: Path) -> None:
+    ada = Terminal(tmp_path, house.gateway)
+    (tmp_path / "outline.md").write_text("## What they say {#notes}\n", encoding="utf-8")
+    at = ("--gateway", house.gateway)
+    ada.run("write", "B", "--outline", "outline.md", *at)
+    found = ada.json("watches", "last", "--folder", "notes", "--glob", "followed-*.md")
+    assert found["folders"] == ["notes"]
+    assert found["watches"][0]["what"] == {"type": "FolderWatched", "folder": "notes", "glob": "followed-*.md"}
+    (watched / "followed-1.md").write_text("# A note\n\nScribes copied books.\n", encoding="utf-8")
+    document = ada.json("show", "last")["id"]
+    deadline = time.monotonic() + 60
+    while not ada.now(document)["sources"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    told, _ = ada.run("watches", "last")
+    assert "followed-*.md" in told
+    assert "/api/hooks/" in told
+    assert ada.json("watches", "last", "--end", found["watches"][0]["id"][:8])["watches"] == []
+    assert list(ada.now(document)["sources"]) == ["s1"]
+    ada.run("delete", "last", "--yes")
