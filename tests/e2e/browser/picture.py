@@ -29,21 +29,30 @@ FOLDER: Final = Path("docs/pictures")
 WIDTH, HEIGHT, SCALE = 960, 600, 1.25
 CAPTION_PX: Final = 44
 FRAMES_PER_S: Final = 10
-QUALITY: Final = 68
+QUALITY: Final = 72
 BYTES_MAX: Final = 3_000_000
-PACE: Final = (
-    "[simulator.dials.default]\nfirst_token_ms = 500\ntoken_interval_ms = 14\ntoken_interval_p99_ms = 60\nseed = 3\n"
-)
-FIRST, LAST = "The problem with request–response", "Summary"  # noqa: RUF001 -- as the demo has it
+SETTINGS: Final = """
+[simulator.dials.default]
+first_token_ms = 500
+token_interval_ms = 14
+token_interval_p99_ms = 60
+seed = 3
+
+[prices."simulator/scribe"]
+input = 0.15
+output = 0.60
+"""
+FIRST: Final = "The problem with request–response"  # noqa: RUF001 -- as the demo has it
 BY_HAND: Final = "One request, one answer, and nothing to show in between. "
 
 
 class Act(NamedTuple):
-    """What is done, what is said of it, and for how long it plays."""
+    """What is said, for how long it plays, what is done, and what of it nobody needs to see."""
 
     caption: str
     plays_s: float
     does: Callable[[Stage], None]
+    off_camera: Callable[[Page], None] = lambda _page: None
 
 
 class Frame(NamedTuple):
@@ -91,18 +100,22 @@ def _fill_in(stage: Stage) -> None:
     stage.look(600)
     stage.click(stage.page.get_by_role("button", name="a case study in event-driven AI"))
     expect(section(stage.page, FIRST)).to_be_visible()
-    stage.look(3_000)
+    stage.look(4_500)
     for _ in range(24):
         stage.page.mouse.wheel(0, 60)
         stage.look(80)
-    until_complete(stage.page)
-    stage.look(300)
+    stage.look(1_500)
+
+
+def _complete(page: Page) -> None:
+    until_complete(page)
+    page.evaluate("() => scrollTo({ top: 0 })")
+    page.get_by_role("navigation").evaluate("(outline) => outline.scrollTo(0, 220)")
 
 
 def _edit(stage: Stage) -> None:
     page = stage.page
-    page.evaluate("() => scrollTo({ top: 0, behavior: 'smooth' })")
-    stage.look(700)
+    stage.look(900)
     part = section(page, FIRST)
     part.hover()
     stage.click(part.get_by_role("button", name=words("tools.edit"), exact=True))
@@ -133,7 +146,7 @@ def _stop(stage: Stage) -> None:
 
 
 ACTS: Final = (
-    Act("A brief and sources: every section is written at the same time, each claim cited", 9.0, _fill_in),
+    Act("A brief and sources: every section is written at the same time, each claim cited", 9.0, _fill_in, _complete),
     Act("Change a text: you see what it touches and costs, and only that is written anew", 7.0, _edit),
     Act("Stop: the models’ connections are closed, and the receipt says what was saved", 4.0, _stop),  # noqa: RUF001
 )
@@ -153,6 +166,7 @@ def film(browser: Browser, home: str, theme: Literal["light", "dark"]) -> list[t
         stage.frames = [frame._replace(at_s=time.monotonic()) for frame in last]
         act.does(stage)
         filmed.append((act, [*stage.frames, stage.frames[-1]._replace(at_s=time.monotonic())]))
+        act.off_camera(page)
     context.close()
     return filmed
 
@@ -197,7 +211,7 @@ def main() -> int:
     size = 0
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         config = Path(name) / "pace.toml"
-        config.write_text(PACE, encoding="utf-8")
+        config.write_text(SETTINGS, encoding="utf-8")
         browser = playwright.chromium.launch(executable_path=found(), args=list(ARGUMENTS))
         for theme in ("light", "dark"):
             with running(Path(name) / theme, "--writers", "2", "--config", str(config)) as system:

@@ -10,7 +10,7 @@ import type { Progress } from './view';
 export const first = {
   name: 'Scriptorium',
   promise: 'Say what you need and give it your sources. A cited document is written while you watch.',
-  brief: 'What shall be written?',
+  brief: 'What do you want written?',
   briefHint: 'For example: a briefing on how the service handles failures, for somebody who joins the team tomorrow.',
   sources: 'Sources',
   sourcesHint: 'Drop files here, or',
@@ -23,12 +23,12 @@ export const first = {
   add: 'Add',
   cancel: 'Cancel',
   remove: (name: string) => `Remove ${name}`,
-  uploading: 'reading…',
+  uploading: 'uploading…',
   outline: 'Outline (optional)',
   outlineHint: 'One heading a line; after a colon, what to write. Without any, the outline is planned for you.',
   outlineExample: 'How it works: the path of one request\nWhat can fail: and what happens then\nSummary',
   sumUp: 'The last section sums up the others',
-  keep: 'Keep writing if I close the page',
+  keep: 'Keep running if I leave',
   start: 'Write it',
   starting: 'Starting…',
   demo: 'Try the demo, no key needed',
@@ -46,7 +46,7 @@ export const first = {
   template: 'Outline from a template',
   noTemplate: 'None',
   ofTemplate: (headings: readonly string[]) => headings.join(' · '),
-  noBrief: 'Say in a few words what shall be written.',
+  noBrief: 'Say in a few words what you want written.',
 };
 
 const EDITS: Readonly<Record<string, string>> = {
@@ -72,7 +72,7 @@ const CAUSES: Readonly<Record<string, string>> = { reader: '', watcher: 'by a wa
 const moment = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: 'medium', timeStyle: 'medium' });
 
 export const history = {
-  hint: 'Every change of what is wanted, newest first. What was written is in the document’s log as well.',
+  hint: 'Every change that was asked for, newest first.',
   none: 'Nothing has been changed since it was made.',
   unavailable: 'The history cannot be shown just now.',
   what: (type: string) => EDITS[type] ?? type,
@@ -82,7 +82,7 @@ export const history = {
   restore: 'Restore',
   restoring: (at_ms: number) => `Back to how it was on ${moment.format(at_ms)}`,
   same: 'No text differs.',
-  reading: 'Being compared…',
+  reading: 'Comparing…',
 };
 
 export const edit = {
@@ -96,7 +96,7 @@ export const edit = {
       .filter((part) => part !== '')
       .join(', '),
   nothing: 'Nothing is to be rewritten',
-  maybe: (cells: number) => `${whole.format(cells)} more only if what they are written from comes out otherwise`,
+  maybe: (cells: number) => `${whole.format(cells)} more only if the text before changes`,
   kept: (cells: number) => `${count(cells, 'cell')} locked: marked, not rewritten`,
   update: 'Update',
   later: 'Later',
@@ -108,7 +108,7 @@ export const edit = {
   updateAll: 'Update all',
   conflict: (changes: readonly { who: string; type: string }[]) =>
     `Meanwhile somebody else changed this: ${changes.map(({ who, type }) => [EDITS[type] ?? type, who].filter((part) => part !== '').join(', ')).join('; ') || 'see the document'}. Yours is not lost.`,
-  mine: 'Put mine over it',
+  mine: 'Use mine',
   theirs: 'Keep theirs',
   text: (heading: string) => `Text of ‘${heading}’`,
   textHint: 'Markdown. Text by hand is locked: a later rewrite is offered beside it, never put over it.',
@@ -196,11 +196,11 @@ export const plan = {
   hint: 'Nothing has been written yet. Move, change, remove or add sections, then start.',
   start: 'Start',
   starting: 'Starting…',
-  estimating: 'Reckoning what it will come to…',
+  estimating: 'Estimating what it will cost…',
 };
 
 export const ledger = {
-  title: 'What it came to',
+  title: 'What it cost',
   spent: 'Spent',
   estimated: 'of it estimated',
   cached: 'Saved by the cache',
@@ -255,7 +255,7 @@ export const prompt = {
   dependsOn: 'With the finished text of',
   revision: 'Revision',
   revisionFacts: (revision: number, attempts: number) => `${whole.format(revision)}, ${count(attempts, 'attempt')}`,
-  digest: 'Digest of all that',
+  digest: 'Input digest',
 };
 
 export const palette = {
@@ -264,7 +264,7 @@ export const palette = {
   none: 'Nothing is called that.',
   goTo: 'Section',
   source: 'Source',
-  action: 'Do',
+  action: 'Action',
 };
 
 const decimals = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 20 });
@@ -318,7 +318,7 @@ export const table = {
   everyone: (sources: number) => `all ${count(sources, 'source')}`,
   sample: (sources: number) => `${count(sources, 'source')}, to try it first`,
   kept: (sources: number) => `the ${count(sources, 'source')} it is tried on`,
-  see: 'See what it comes to',
+  see: 'See what it costs',
   tried: (asked: number, sources: number) => `Tried on ${whole.format(asked)} of ${count(sources, 'source')}`,
   fill: 'Ask all sources',
   fillOf: (heading: string) => `‘${heading}’ of all sources`,
@@ -340,10 +340,10 @@ export const keys: readonly (readonly [string, string])[] = [
 ];
 
 const LIMITS: Readonly<Record<string, string>> = {
-  connect: 'To connect',
-  first_token: 'To the first token',
-  between_tokens: 'Between two tokens',
-  tries_max: 'Tries of one part',
+  connect: 'Time to connect',
+  first_token: 'Time to the first token',
+  between_tokens: 'Time between two tokens',
+  tries_max: 'Tries for one part',
   cell_s: 'Seconds for one part',
   tokens_out_max: 'Tokens of one answer',
   plan_tokens_out_max: 'Tokens of an outline',
@@ -356,7 +356,7 @@ export const settings = {
   themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
   models: 'Models',
   modelsHint:
-    'In the order in which they are asked; others were found at their providers, and may be named by a document. Keys stay on the server.',
+    'Asked in this order, where a choice is given. A document may name any of them. Keys stay on the server.',
   asking: 'Asking the providers…',
   key: (variable: string | null, has: boolean) =>
     variable === null ? 'needs no key' : has ? `key from ${variable}` : `no key: ${variable} is not set`,
@@ -365,7 +365,7 @@ export const settings = {
     const [what = '', place = ''] = use.split(' ');
     return `${what === 'plan' ? 'plans' : 'writes'}, choice ${place}`;
   },
-  price: (input: string, output: string) => `${input} in, ${output} out, a million tokens`,
+  price: (input: string, output: string) => `${input} in, ${output} out, per million tokens`,
   noPrice: 'no price configured',
   test: 'Test',
   testOf: (name: string) => `Test ${name}`,
@@ -393,7 +393,7 @@ export const library = {
   duplicateOf: (title: string) => `Duplicate ‘${title}’`,
   delete: 'Delete',
   deleteOf: (title: string) => `Delete ‘${title}’`,
-  really: 'Really delete, sources too',
+  really: 'Yes, delete with its sources',
   more: 'More',
 };
 
@@ -409,14 +409,14 @@ const FAILURES: Readonly<Record<ErrorKind, string>> = {
   slow_start: 'The model did not begin in time',
   garbled: 'The answer could not be read',
   refused: 'The model declined to answer',
-  bad_answer: 'The answer did not have the form that was asked for',
+  bad_answer: 'The answer did not have the form asked for',
   repetition: 'The model began to repeat itself',
-  too_long: 'The text grew longer than it may',
+  too_long: 'The text reached its length limit',
   context_length: 'The sources are too long for this model',
   unauthorized: 'The model’s key was not accepted',
   bad_request: 'The model did not accept the request',
   model_unknown: 'There is no such model',
-  deadline: 'The time for it is used up',
+  deadline: 'Time ran out',
   budget: 'The budget is used up',
   poison: 'Writing it failed every time',
   no_model: 'No model is available',
@@ -447,7 +447,7 @@ export const spoken = {
 
 export const evidence = {
   hint: 'Choose a citation in the text to see where it stands in its source, or a source to see what was drawn from it.',
-  reading: 'Being read…',
+  reading: 'Reading…',
   failed: 'Could not be read: ',
   unavailable: 'The passages cannot be shown just now.',
   passages: (passages: number, pages: number) =>

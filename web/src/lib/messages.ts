@@ -40,7 +40,7 @@ export const thinkingFor = (ms: number) => (ms < 1_000 ? 'Thinking' : `Thinking 
 export const waitingFor = (headings: readonly string[]) => `Waits for ${headings.map((one) => `‘${one}’`).join(', ')}`;
 export const waitingBriefly = (headings: readonly string[]) =>
   headings.length === 1 ? `Waits for ‘${headings[0]}’` : `Waits for ${count(headings.length, 'section')}`;
-export const waitingForMoney = (needed: number) => `Waits for money: its next call may cost ${money(needed)}`;
+export const waitingForMoney = (needed: number) => `Waits for budget: its next call may cost ${money(needed)}`;
 export function footer(done: Completion, attempts: number): string {
   if (done.by_hand) return 'Written by hand';
   const parts = [done.model || 'model unknown'];
@@ -141,7 +141,7 @@ export const page = {
   untitled: 'Untitled document',
   readingSources: (read: number, all: number) => `Reading sources, ${read} of ${all}`,
   planning: 'Planning the outline',
-  leaving: 'Nobody seems to watch; it will pause soon.',
+  leaving: 'Nobody is watching; it will pause soon.',
   gone: 'There is no document at this address. It may have been deleted, or the link is not complete.',
   opening: 'Opening the document…',
   readOnly: 'This browser has the link for reading, not the key for changing.',
