@@ -158,6 +158,10 @@ def _listed(page: Page) -> None:
     expect(page.get_by_role("listitem").first).to_be_visible()
 
 
+def _filling(page: Page) -> None:
+    expect(page.get_by_role("grid")).to_be_visible()
+
+
 def _ready(page: Page) -> None:
     expect(page.get_by_role("main").get_by_role("heading").first).to_be_visible()
 
@@ -166,7 +170,7 @@ SCREENS: Final[dict[str, Screen]] = {
     "first-run": Screen("/", _offered),
     "first-run-asking": Screen("/", _asking),
     "planning": Screen("planning"),
-    "thinking": Screen("thinking"),
+    "thinking": Screen("thinking", _filling),
     "writing": Screen("writing"),
     "done": Screen("done"),
     "outline": Screen("done", _drawer("[")),

@@ -103,13 +103,13 @@ export function withMarkers(text: string, markers: readonly Marker[]): string {
   return text.replace(CITED, (_all, index: string) => markers[Number(index)]?.raw ?? '');
 }
 
-/** A space before a citation becomes a word joiner, so that the number stands at its word and no line begins with it. */
+/** No space before a citation: its number stands at its word. */
 const BEFORE_CITED = new RegExp(` (?=${OPEN})`, 'g');
 
 /** A run of text cut at its citations: words, and indices into the text's markers. */
 export function citedPieces(text: string): (string | number)[] {
   return text
-    .replace(BEFORE_CITED, '\u2060')
+    .replace(BEFORE_CITED, '')
     .split(CITED)
     .map((piece, at) => (at % 2 === 1 ? Number(piece) : unescaped(piece)))
     .filter((piece) => piece !== '');
