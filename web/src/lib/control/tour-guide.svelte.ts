@@ -146,7 +146,7 @@ export class Tour {
 
   /** Among a hundred rows a hedge is looked for: only those are shown that did not go straight. */
   #point(): void {
-    if (this.isOpen) this.#room.rowsShown = this.step === 'hedge' ? 'detours' : 'all';
+    this.#room.rowsShown = this.isOpen && this.step === 'hedge' ? 'detours' : 'all';
   }
 
   #keep(): void {
