@@ -14,7 +14,7 @@ from schemas.document import Document, Done
 from schemas.standing import standings
 from tests.system import Viewer
 
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 
 class Reader:
