@@ -57,15 +57,16 @@ def found(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("name", SCREENS)
 def test_axe_finds_nothing_on(name: str, still: Visitor, gallery: Gallery) -> None:
-    page = still.context.new_page()  # Of one profile: what one screen loaded, the next one has.
     for size in (WIDE, NARROW):
+        # A tab of its own, which remembers no panels, in one profile: what one screen loaded, the next one has.
+        page = still.context.new_page()
         page.set_viewport_size({"width": size["width"], "height": size["height"]})
         show(page, still.home, gallery, name)
         for theme in THEMES:
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             wrong = found(page)
             assert not wrong, f"{chr(10).join(wrong)}\n{name}, {theme}, {size['width']} wide"
-    page.close()
+        page.close()
 
 
 def test_axe_finds_what_is_wrong(still: Visitor) -> None:
