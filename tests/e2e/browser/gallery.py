@@ -145,6 +145,16 @@ def _moment(page: Page) -> None:
     expect(page.get_by_role("tab", name=room_words("words.documentThen"), selected=True)).to_be_visible()
 
 
+def _reckoned(page: Page) -> None:
+    expect(page.get_by_role("region", name=words("plan.title")).get_by_role("status")).to_contain_text("About")
+
+
+def _templated(page: Page) -> None:
+    _offered(page)
+    page.get_by_text(words("first.outline")).first.click()
+    page.get_by_label(words("first.template")).select_option(index=1)
+
+
 def _printing(page: Page) -> None:
     _ready(page)
     page.emulate_media(media="print")
@@ -194,6 +204,10 @@ SCREENS: Final[dict[str, Screen]] = {
     "locked": Screen("locked"),
     "spent": Screen("spent"),
     "given-up": Screen("given-up"),
+    "plan-ready": Screen("plan-ready", _reckoned),
+    "no-plan": Screen("no-plan"),
+    "unreadable": Screen("unreadable"),
+    "first-run-template": Screen("/", _templated),
     "embedded": Screen("writing", at="/embed/"),
     "printed": Screen("done", _printing),
     "control-writing": Screen("writing", _timeline, at="/control/"),

@@ -43,6 +43,12 @@ class Gallery:
             self._made[state] = MAKERS[state](self)
         return self._made[state]
 
+    def patient(self, state: str) -> str:
+        """From now on its cells may take their time, on however slow a machine."""
+        id_ = self.document(state)
+        self._client.patch(f"/api/documents/{id_}", json={"policy": {"cell_deadline_s": 3_600}}).raise_for_status()
+        return id_
+
     def cookies(self) -> list[Any]:
         """The keys of all documents so far, for the browser of whoever made them."""
         return cookies_of(self._client)
@@ -169,6 +175,30 @@ class Gallery:
         self._until(id_, lambda document: not isinstance(document.run, Running))
         return id_
 
+    def plan_ready(self) -> str:
+        """A plan that waits for its reader."""
+        id_ = self.dictated("plan-ready", 2, plan_first=True)
+        self._until(id_, lambda document: isinstance(document.run, Paused))
+        return id_
+
+    def no_plan(self) -> str:
+        """A planner whose answer is no outline, however often it is asked."""
+        self._model.answers("outline", "I would rather not.")
+        id_ = self._create(None, model=MODEL)
+        self._until(id_, lambda document: not isinstance(document.run, Running))
+        return id_
+
+    def unreadable(self) -> str:
+        """A source that is no PDF, whatever it is called; the others are read, and the text is written from those."""
+        named = self._client.post("/api/uploads", params={"name": "broken.pdf"}, content=b"%PDF-1.7 and no more")
+        self._model.answers("unreadable", *WORDS[:1])
+        outline = {"sections": [{"id": "unreadable", "heading": "What is granted", "instructions": "Say it."}]}
+        sources = [{"name": "LICENSE", "text": LICENSE}, {"upload": named.raise_for_status().json()["upload"]}]
+        policy = {"grace_ms": FOR_EVER, "model": MODEL}
+        id_ = create(self._client, brief=BRIEF, sources=sources, outline=outline, policy=policy)
+        self._until(id_, lambda document: isinstance(document.run, Done))
+        return id_
+
     def _written(self, state: str, **policy: Any) -> str:
         for n in (1, 2, 3):
             self._model.answers(f"{state}-{n}", *WORDS)
@@ -219,4 +249,7 @@ MAKERS: Final[dict[str, Callable[[Gallery], str]]] = {
     "locked": Gallery.locked,
     "spent": Gallery.spent,
     "given-up": Gallery.given_up,
+    "plan-ready": Gallery.plan_ready,
+    "no-plan": Gallery.no_plan,
+    "unreadable": Gallery.unreadable,
 }

@@ -14,6 +14,11 @@ export function rewrite(reader: Reader, cell: string, model?: string): Promise<b
   return reader.editor.propose(wish.rewrite(edit.rewriteOf(headingOf(reader, cell)), cell, model), cell);
 }
 
+/** Of what has failed: nothing is there that could be lost, so nobody is asked first. */
+export function again(reader: Reader, cell: string, model?: string): Promise<boolean> {
+  return reader.editor.do(wish.rewrite(edit.rewriteOf(headingOf(reader, cell)), cell, model));
+}
+
 export function setLock(reader: Reader, cell: string, does: 'lock' | 'unlock'): Promise<boolean> {
   const wanted = wish.cell(edit.lockOf(headingOf(reader, cell)), cell, does);
   return does === 'lock' ? reader.editor.do(wanted) : reader.editor.propose(wanted);

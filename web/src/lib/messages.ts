@@ -30,7 +30,7 @@ const lasting = (s: number) => (s < 60 ? `${s} s` : clockTime(s * 1_000));
 /** `tries` is how many there may be; 0: nobody said. */
 export function retryIn(attempt: number, tries: number, ms: number): string {
   const which = `Try ${tries > 0 ? `${attempt}/${tries}` : attempt}`;
-  return ms > 0 ? `${which} in ${lasting(Math.ceil(ms / 1_000))}` : `${which} is about to begin`;
+  return ms > 0 ? `${which} in ${lasting(Math.ceil(ms / 1_000))}` : `${which}, as soon as a model is free`;
 }
 /** The sign of a try that is due: which one, of how many, and when. */
 export const retrying = (state: Retrying, now_ms: number) =>

@@ -1,6 +1,6 @@
 /** Where a reader was, and what was chosen: kept for a reload, per document and tab. */
 
-import { sectionId, type Chosen, type PanelName, type Reader } from './reader.svelte';
+import { sectionId, WIDE, type Chosen, type PanelName, type Reader } from './reader.svelte';
 
 interface Place {
   /** The section at the top of the window, and how far it was from there; null: the window was at the document's beginning. */
@@ -39,8 +39,10 @@ export function keepPlace({ live, editor, section, cell, chosen, source, panel, 
 export function returnTo(reader: Reader): void {
   const kept = sessionStorage.getItem(keyOf(reader.live.id));
   if (kept === null) return;
-  const { at, editing, caret, ...chosen } = JSON.parse(kept) as Place;
+  const { at, isPanelOpen, isOutlineOpen, editing, caret, ...chosen } = JSON.parse(kept) as Place;
   Object.assign(reader, chosen);
+  // On a narrow screen they are drawers, which cover the text.
+  if (matchMedia(WIDE).matches) Object.assign(reader, { isPanelOpen, isOutlineOpen });
   reader.editor.cell = editing;
   reader.editor.caret = caret;
   if (at !== null) hold(at.section, at.top);
