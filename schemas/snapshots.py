@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from schemas import document as documents
+from schemas.compaction import Version
 from schemas.document import Deleted, Document, Running
 from schemas.events import DocumentCreated, DocumentDeleted, decode_fact
 
@@ -67,6 +68,8 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     packed: bool
     digest: str
     """The SHA-256 of its parts, one after the other."""
+    forgets: tuple[Version, ...] = ()
+    """Of a base: sources that nobody can come back to. They are deleted before the last fact before it is."""
 
 
 class Sealed(NamedTuple):
@@ -98,7 +101,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def seal(document: Document, fact: bytes, name: str) -> Sealed:
+def seal(document: Document, fact: bytes, name: str, forgets: tuple[Version, ...] = ()) -> Sealed:
     """`fact` is the last one that is in the document, as the log has it."""
     plain = documents.encode(document)
     packed = zlib.compress(plain, PACKING_LEVEL)
@@ -113,6 +116,7 @@ def seal(document: Document, fact: bytes, name: str) -> Sealed:
         size_bytes=len(plain),
         packed=is_packed,
         digest=digest(data),
+        forgets=forgets,
     )
     return Sealed(info, data)
 

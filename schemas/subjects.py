@@ -124,7 +124,7 @@ def snapshot_parts(document: str, kind: str = "*", sequence: int | str = "*", na
     return f"$O.{SNAPSHOTS}.C.{document}.{kind}.{sequence}.{name}"
 
 
-def snapshot_based(subject: str) -> str:
+def snapshot_of(subject: str) -> str:
     """The document that an info is about."""
     return subject.split(".")[3]
 

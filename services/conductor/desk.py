@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import islice
 
 from nats.errors import Error as NatsError
@@ -125,6 +125,22 @@ class Desk:
         if not entry.expected_soon:
             entry.expected_soon = True
             self._begin(self._attend_until_done(id_, entry))
+
+    async def alone_with(self, id_: str, do: Callable[[Callable[[], bool]], Awaitable[object]]) -> bool:
+        """Do something to a document while no card or snapshot of it is kept, and it is not thrown away. False: it runs.
+
+        `do` is given what tells whether it is still there: whoever throws it away waits.
+        """
+        await self.attend(id_)
+        entry = self._entry(id_)
+
+        def is_there() -> bool:
+            return entry.document is not None and not isinstance(entry.document.run, Deleted)
+
+        if entry.at_rest and is_there():
+            async with entry.card_lock:
+                await do(is_there)
+        return entry.at_rest
 
     def suspects(self, id_: str) -> bool:
         """Whether a document has cells whose jobs should be looked for on the queue."""

@@ -16,6 +16,8 @@ from nats.errors import Error as NatsError
 from nats.js.api import DeliverPolicy
 
 from schemas import commands, subjects
+from schemas.compaction import Rule
+from services.conductor.compaction import Compactor
 from services.conductor.desk import Desk
 from services.conductor.rounds import Rounds
 from services.shared.bus import Bus, connect
@@ -121,6 +123,9 @@ async def serve(settings: Settings) -> None:
     await _prepare(bus)
     desk = Desk(bus)
     rounds = Rounds(bus, desk)
+    kept = settings.history
+    rule = Rule(age_ms=round(kept.days * 24 * 3_600_000), edits=kept.edits, facts=kept.facts)
+    compactor = Compactor(bus, desk, rule)
 
     async def back() -> None:
         await _prepare(bus)  # What was in memory went with the server.
@@ -138,14 +143,16 @@ async def serve(settings: Settings) -> None:
     await broker.start()
     print("conductor ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
     going_round = asyncio.create_task(rounds.run())
+    compacting = asyncio.create_task(compactor.run())
     stopped = asyncio.create_task(stopping.wait())
-    await asyncio.wait((going_round, stopped), return_when=asyncio.FIRST_COMPLETED)
+    ended, _ = await asyncio.wait((going_round, compacting, stopped), return_when=asyncio.FIRST_COMPLETED)
     going_round.cancel()
+    compacting.cancel()
     await desk.close()
     await broker.stop()
     await bus.close()
-    if not stopped.done():
-        await going_round  # It never ends by itself: this raises what ended it.
+    for task in ended:
+        await task  # The other two never end by themselves: this raises what ended them.
 
 
 def main() -> None:

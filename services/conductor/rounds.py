@@ -63,7 +63,7 @@ class Rounds:
 
     async def _round(self) -> None:
         at_rest: dict[str, int] = {}
-        async for subject, facts in self._subjects(subjects.FACTS, subjects.facts_stored()):
+        async for subject, facts in subjects_of(self._bus, subjects.FACTS, subjects.facts_stored()):
             id_ = subjects.document_of(subject)
             if self._at_rest.get(id_) == facts or await self._rests(id_):
                 at_rest[id_] = facts
@@ -88,20 +88,21 @@ class Rounds:
     async def _on_queue(self, id_: str) -> frozenset[str]:
         """Cells of a document whose jobs wait or are being worked on."""
         found: set[str] = set()
-        async for subject, _ in self._subjects(subjects.JOBS, subjects.job("*", "*", id_)):
+        async for subject, _ in subjects_of(self._bus, subjects.JOBS, subjects.job("*", "*", id_)):
             _, _, kind, _, cell = subject.split(".", 4)
             if kind != "ingest":
                 found.add(cell)
         return frozenset(found)
 
-    async def _subjects(self, stream: str, wanted: str) -> AsyncIterator[tuple[str, int]]:
-        """Every subject of a stream, with how many messages it has. The server answers in pages."""
-        offset, total = 0, 1
-        while offset < total:
-            ask = msgspec.json.encode({"subjects_filter": wanted, "offset": offset})
-            answer = await self._bus.client.request(subjects.stream_info(stream), ask, timeout=REQUEST_TIMEOUT_S)
-            info = msgspec.json.decode(answer.data, type=_Info)
-            page = info.state.subjects or {}
-            for item in page.items():
-                yield item
-            offset, total = offset + max(len(page), 1), info.total
+
+async def subjects_of(bus: Bus, stream: str, wanted: str) -> AsyncIterator[tuple[str, int]]:
+    """Every subject of a stream, with how many messages it has. The server answers in pages."""
+    offset, total = 0, 1
+    while offset < total:
+        ask = msgspec.json.encode({"subjects_filter": wanted, "offset": offset})
+        answer = await bus.client.request(subjects.stream_info(stream), ask, timeout=REQUEST_TIMEOUT_S)
+        info = msgspec.json.decode(answer.data, type=_Info)
+        page = info.state.subjects or {}
+        for item in page.items():
+            yield item
+        offset, total = offset + max(len(page), 1), info.total

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from schemas import library, subjects
+from schemas.compaction import Version, given_to, versions
 from schemas.document import Document
-from schemas.events import DocumentCreated, SourceAdded, SourceReplaced, decode_fact
+from schemas.events import decode_fact
 from schemas.library import card_of
-from schemas.values import SourceGiven
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
 from services.shared.erase import erase
@@ -57,21 +57,20 @@ class Shelf:
         """
         if self._store is None:
             self._store = await SourceStore.open(self._bus)
-        for given in await self._versions(document):
-            await self._store.delete(document, given.id, given.digest)
+        for version in await self._versions(document):
+            await self._store.delete(document, version.source, version.digest)
         for stream, subject in subjects.of_document(document).items():
             await erase(self._bus, stream, subject)
         await erase(self._bus, subjects.FACTS, subjects.facts_stored(document), before=sequence)
 
-    async def _versions(self, document: str) -> list[SourceGiven]:
-        """Every source that it ever had."""
-        versions: list[SourceGiven] = []
+    async def _versions(self, document: str) -> set[Version]:
+        """Every source that it ever had, and that was not forgotten yet."""
+        found: set[Version] = set()
         async for stored in read(self._bus.client, subjects.FACTS, subjects.facts_stored(document)):
-            match decode_fact(stored.data):
-                case DocumentCreated(sources=sources):
-                    versions += sources
-                case SourceAdded(source=source) | SourceReplaced(source=source):
-                    versions.append(source)
-                case _:
-                    pass
-        return versions
+            found.update(versions(decode_fact(stored.data)))
+        for known in (await self._snapshots.known(document)).values():
+            if known.info is not None:
+                found.update(known.info.forgets)
+                loaded = await self._snapshots.load(document, known.info)
+                found |= frozenset() if loaded is None else given_to(loaded.document)
+        return found

@@ -46,7 +46,7 @@ from services.gateway.editing import Editing, Make, Wish
 from services.gateway.history import Written
 from services.gateway.hub import Hubs
 from services.gateway.library import Library, owner_of
-from services.gateway.problems import Problem, decoded
+from services.gateway.problems import FieldError, Problem, decoded
 from services.gateway.watch_routes import watched_by
 from services.shared.bus import Bus
 from services.shared.figures import figures_of
@@ -301,12 +301,12 @@ class EditFace:
     async def history(self, request: Request) -> Response:
         """Every edit, with what it touched."""
         id_ = _id(request)
-        facts = [written async for written in self._editing.facts(id_)]
-        if not facts:
+        log = await self._editing.log(id_)
+        if log.earliest is None:
             raise _absent()
         # Not on the loop, which has viewers to serve.
-        found = await asyncio.to_thread(history.changes, id_, facts)
-        return _json(History(changes=tuple(found[:HISTORY_MAX]), earliest=facts[0].sequence, latest=facts[-1].sequence))
+        found = await asyncio.to_thread(history.changes, id_, log)
+        return _json(History(changes=tuple(found[:HISTORY_MAX]), earliest=log.earliest, latest=log.latest))
 
     async def compare(self, request: Request) -> Response:
         """Two moments; without `to`, one and now."""
@@ -342,14 +342,17 @@ class EditFace:
                 return
 
     async def _moment(self, id_: str, at: int, pointer: str) -> Document:
-        facts = [written async for written in self._editing.facts(id_)]
-        if not facts:
+        log = await self._editing.log(id_)
+        if log.earliest is None:
             raise _absent()
-        if at > facts[-1].sequence:
-            changes.refuse(pointer, f"Its log ends at {facts[-1].sequence}.", 400)
-        found = await asyncio.to_thread(history.moment, id_, facts, at)
+        if at > log.latest:
+            changes.refuse(pointer, f"Its log ends at {log.latest}.", 400)
+        if at < log.earliest and log.base is not None:
+            detail = f"What was before {log.earliest} was removed, as it is old: that is the earliest moment that can be read."
+            raise Problem(410, f"{pointer}: {detail}", [FieldError(pointer, detail)], {"earliest": log.earliest})
+        found = await asyncio.to_thread(history.moment, id_, log, at)
         if found is None:
-            changes.refuse(pointer, f"It was made at {facts[0].sequence}.", 400)
+            changes.refuse(pointer, f"It was made at {log.earliest}.", 400)
         return found
 
     async def _now(self, id_: str) -> Document:

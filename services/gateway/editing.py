@@ -17,12 +17,13 @@ from schemas.fold import fold
 from schemas.preview import Touched, touched
 from schemas.streams import MESSAGE_BYTES_MAX
 from schemas.values import Cause, Estimate
-from services.gateway.history import Written, changes
+from services.gateway.history import Log, Written, changes
 from services.gateway.hub import Hub, Hubs
 from services.gateway.problems import Problem
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
 from services.shared.log import BusUnavailableError, ConflictError, append, read
+from services.shared.opening import Begun, log_of
 
 FACT_BYTES_MAX = MESSAGE_BYTES_MAX - 64 * 1024
 """The bus takes no longer message; its headers count."""
@@ -83,9 +84,20 @@ class Editing:
         raise BusUnavailableError(msg)
 
     async def facts(self, id_: str, after: int = 0) -> AsyncIterator[Written]:
-        """A document's log."""
+        """What is left of a document's log."""
         async for stored in read(self._bus.client, subjects.FACTS, subjects.facts_stored(id_), after):
             yield Written(stored.sequence, decode_fact(stored.data))
+
+    async def log(self, id_: str) -> Log:
+        """All that can be read of a document's past."""
+        base: Document | None = None
+        facts: list[Written] = []
+        async for one in log_of(self._bus, id_, everything=True):
+            if isinstance(one, Begun):
+                base, facts = one.document, []
+            else:
+                facts.append(Written(one.sequence, decode_fact(one.data)))
+        return Log(base, facts)
 
     async def _append(self, hub: Hub, document: Document, edits: Sequence[AnyEdit]) -> tuple[int, bool]:
         """The last edit's sequence, and whether all stand: else somebody was first, and what is left is to be thought over."""
@@ -103,14 +115,14 @@ class Editing:
         return sequence, is_all
 
     async def _refuse_outdated(self, document: Document, expected: int, current: Callable[[Document], Any]) -> None:
-        facts = [written async for written in self.facts(document.id)]
+        log = await self.log(document.id)
         raise Problem(
             412,
             "Somebody has edited this document since.",
             more={
                 "version": document.version,
                 "current": current(document),
-                "changes": changes(document.id, facts, expected),
+                "changes": changes(document.id, log, expected),
             },
         )
 

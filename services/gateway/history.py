@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -38,21 +38,45 @@ class Written(NamedTuple):
     fact: AnyFact
 
 
-def moment(id_: str, facts: Iterable[Written], at: int | None = None) -> Document | None:
-    """The document as it was when its log ended at `at`; None before there was one."""
-    document: Document | None = None
-    for sequence, fact in facts:
+class Log(NamedTuple):
+    """What can be read of a document's past."""
+
+    base: Document | None
+    """As it was before the first of `facts`, where what was before that was removed."""
+    facts: Sequence[Written]
+
+    @property
+    def earliest(self) -> int | None:
+        """The first moment that can be read; None where there is nothing."""
+        if self.base is not None:
+            return self.base.sequence
+        return self.facts[0].sequence if self.facts else None
+
+    @property
+    def latest(self) -> int:
+        """The last one."""
+        if self.facts:
+            return self.facts[-1].sequence
+        return 0 if self.base is None else self.base.sequence
+
+
+def moment(id_: str, log: Log, at: int | None = None) -> Document | None:
+    """The document as it was when its log ended at `at`; None before what can be read."""
+    document = log.base
+    if document is not None and at is not None and at < document.sequence:
+        return None
+    for sequence, fact in log.facts:
         if at is not None and sequence > at:
             break
         document = created(id_, fact, sequence) if document is None else fold(document, fact, sequence)
     return document
 
 
-def changes(id_: str, facts: Iterable[Written], after: int = 0) -> list[Change]:
+def changes(id_: str, log: Log, after: int = 0) -> list[Change]:
     """Every edit beyond a sequence, newest first, with the cells that it gave cause to write."""
-    document: Document | None = None
+    document = log.base
     found: list[Change] = []
-    for sequence, fact in facts:
+    for sequence, fact in log.facts:
         before = document
         document = created(id_, fact, sequence) if document is None else fold(document, fact, sequence)
         if sequence <= after:

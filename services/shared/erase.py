@@ -22,10 +22,11 @@ async def erase(bus: Bus, stream: str, subject: str, before: int | None = None) 
     found = read(bus.client, stream, subject)
     sequences = [stored.sequence async for stored in found if before is None or stored.sequence < before]
     for at in range(0, len(sequences), AT_A_TIME):
-        await asyncio.gather(*(_erase(bus, stream, sequence) for sequence in sequences[at : at + AT_A_TIME]))
+        await asyncio.gather(*(erase_one(bus, stream, sequence) for sequence in sequences[at : at + AT_A_TIME]))
     await bus.js.purge_stream(stream, subject=subject, seq=before)
 
 
-async def _erase(bus: Bus, stream: str, sequence: int) -> None:
+async def erase_one(bus: Bus, stream: str, sequence: int) -> None:
+    """One message. May be done again."""
     with contextlib.suppress(APIError):  # Gone already, or in a stream that only purges.
         await bus.js.delete_msg(stream, sequence)

@@ -15,10 +15,11 @@ from typing import NamedTuple
 import msgspec
 
 from schemas import subjects
+from schemas.compaction import YOUNG_MS
 from schemas.document import Document
 from schemas.events import AnyFact, DocumentDeleted, decode_fact
 from schemas.fold import LogError, created, fold
-from schemas.snapshots import FOLD_VERSION, begins
+from schemas.snapshots import FOLD_VERSION, Info, begins
 from services.shared.bus import Bus
 from services.shared.clock import now_ms
 from services.shared.log import Stored, read
@@ -26,8 +27,6 @@ from services.shared.snapshots import Snapshots
 
 FIRST_FACTS = 128
 """Read before a snapshot is looked for: most documents have no more."""
-YOUNG_MS = 30 * 60_000
-"""Half of the age below which no fact is removed: before one that is younger, nobody else's clock says that one is missing."""
 
 
 class Begun(NamedTuple):
@@ -102,14 +101,16 @@ async def _beginning(bus: Bus, document: str, found: list[Stored], *, everything
     if is_whole and (everything or len(found) < FIRST_FACTS):
         return None
     snapshots = Snapshots(bus)
-    infos = await snapshots.usable(document, is_whole=is_whole)
-    if everything:
-        infos.sort(key=lambda info: info.sequence)
-    for info in infos:
-        loaded = await snapshots.load(document, info)
-        if loaded is not None:
-            return Begun(loaded.document, loaded.fact, info.version == FOLD_VERSION)
-    return None if is_whole else await _deletion(bus, document)
+    tried: list[Info] | None = None
+    while (infos := await snapshots.usable(document, is_whole=is_whole)) != tried:
+        for info in sorted(infos, key=lambda one: one.sequence) if everything else infos:
+            loaded = await snapshots.load(document, info)
+            if loaded is not None:
+                return Begun(loaded.document, loaded.fact, info.version == FOLD_VERSION)
+        if is_whole:
+            return None
+        tried = infos  # A later one may have taken its place in this moment.
+    return await _deletion(bus, document)
 
 
 async def _first(bus: Bus, subject: str) -> int:

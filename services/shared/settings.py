@@ -166,6 +166,17 @@ class HealthSettings(_Part):
     open_ms_max: Annotated[int, Field(ge=1)] = 30_000
 
 
+class HistorySettings(_Part):
+    """How much of a document's past can be read again; docs/history.md says what becomes of the rest."""
+
+    days: Annotated[float, Field(ge=0, le=100_000)] = 180
+    """Facts that are younger stay."""
+    edits: Annotated[int, Field(ge=1)] = 500
+    """So many of the newest edits stay, each with the text that it found and the one that it made."""
+    facts: Annotated[int, Field(ge=1)] = 10_000
+    """A document with fewer facts, altogether, keeps all of them."""
+
+
 class Settings(BaseSettings):
     """All of it; each service reads what concerns it."""
 
@@ -182,6 +193,7 @@ class Settings(BaseSettings):
     prices: dict[str, PriceSettings] = {}
     limits: LimitSettings = LimitSettings()
     health: HealthSettings = HealthSettings()
+    history: HistorySettings = HistorySettings()
 
     @classmethod
     def settings_customise_sources(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from functools import partial
 from typing import NamedTuple, cast, get_args
 
 from nats.js.errors import APIError
 
 from schemas import subjects
+from schemas.compaction import Version
 from schemas.document import Document
 from schemas.snapshots import (
     FOLD_VERSION,
@@ -28,6 +30,8 @@ from services.shared.log import WRONG_LAST_SEQUENCE, Stored, read
 STREAM = f"OBJ_{subjects.SNAPSHOTS}"
 NAME_BYTES = 8
 PUBLISH_S = 5.0
+CELLS_ON_THE_LOOP_MAX = 100
+"""A larger document is encoded and packed in a thread."""
 
 
 class Known(NamedTuple):
@@ -77,20 +81,19 @@ class Snapshots:
         fact = await self._fact(document, info.sequence)
         return None if fact is None or digest(fact.data) != info.fact else Loaded(folded, fact.data)
 
-    async def keep(self, document: Document, kind: Kind) -> bool:
+    async def keep(self, document: Document, kind: Kind, forgets: tuple[Version, ...] = ()) -> bool:
         """Keep a document as it is; False where there is a later one, or somebody else was first."""
         before = (await self.known(document.id)).get(kind, Known(None, 0))
-        if (
-            before.info is not None
-            and before.info.version == FOLD_VERSION
-            and before.info.sequence >= document.sequence
-        ):
+        # A base is never followed by an earlier one, whoever made it: what was before it may be gone.
+        counts = before.info is not None and (kind == "base" or before.info.version == FOLD_VERSION)
+        if counts and before.info is not None and before.info.sequence >= document.sequence:
             return False
         fact = await self._fact(document.id, document.sequence)
         if fact is None:
             return False  # It has been deleted.
-        # Not on the loop: a huge one takes a moment.
-        sealed = await asyncio.to_thread(seal, document, fact.data, secrets.token_hex(NAME_BYTES))
+        name = secrets.token_hex(NAME_BYTES)
+        sealing = partial(seal, document, fact.data, name, forgets)
+        sealed = await asyncio.to_thread(sealing) if len(document.cells) > CELLS_ON_THE_LOOP_MAX else sealing()
         mine = subjects.snapshot_parts(document.id, kind, document.sequence, sealed.info.name)
         for part in sealed.parts():
             await self._bus.js.publish(mine, part, timeout=PUBLISH_S)

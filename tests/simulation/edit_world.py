@@ -55,6 +55,7 @@ class EditWorld:
         for _ in range(self.rng.randint(1, 5)):
             sections.append(self._section([section.id for section in sections]))
         fact = DocumentCreated(at_ms=1, title="T", brief="B", policy=Policy(), sources=sources, outline=tuple(sections))
+        self.creation = fact
         self.document = created(DOC, fact, 1)
 
     # -- What happens ---------------------------------------------------------------------------------------------------
@@ -221,6 +222,26 @@ class EditWorld:
         self.names += 1
         bytes_ = f"x{self.rng.randint(0, 3)}"
         return SourceGiven(id=f"s{self.names}", name=bytes_, media_type="text/plain", size_bytes=1, digest=bytes_)
+
+
+class RecordedWorld(EditWorld):
+    """One whose log can be read again: fact n stands at the sequence n."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.log: list[AnyFact] = [self.creation]
+
+    def append(self, *facts: AnyFact) -> None:
+        for fact in facts:
+            super().append(fact)
+            self.log.append(replace(fact, at_ms=self.now_ms))
+
+    def at(self, cut: int) -> Document:
+        """The document after so many facts."""
+        document = created(DOC, self.creation, 1)
+        for sequence, fact in enumerate(self.log[1:cut], 2):
+            document = fold(document, fact, sequence)
+        return document
 
 
 def answer(prompt: str) -> str:
