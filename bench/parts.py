@@ -39,5 +39,14 @@ def cpu_s(pid: int) -> float:
 
 def resident_mb(pid: int) -> float:
     """Its memory, megabytes."""
-    found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"), re.MULTILINE)
+    return _status_mb(pid, "VmRSS")
+
+
+def most_resident_mb(pid: int) -> float:
+    """The most that it ever had."""
+    return _status_mb(pid, "VmHWM")
+
+
+def _status_mb(pid: int, name: str) -> float:
+    found = re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"), re.MULTILINE)
     return int(found[1]) / 1_024 if found else 0.0

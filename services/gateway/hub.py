@@ -232,10 +232,11 @@ class Hubs:
         if self._users[document] > 0:
             return
         del self._users[document]
-        hub = _started_hub(self._hubs[document])
-        if hub is None or hub.document is None:
+        task = self._hubs[document]
+        hub = _started_hub(task)
+        if task.done() and (hub is None or hub.document is None):
             self._drop(document)  # Nothing to come back to.
-        else:
+        else:  # It may still be reading a long log: whoever tries again finds it further on.
             self._timers[document] = asyncio.get_running_loop().call_later(LINGER_S, self._drop, document)
 
     def _drop(self, document: str) -> None:

@@ -74,12 +74,12 @@ _ID = "/api/documents/{id}"
 _EDIT = (400, 401, 403, 404, 409, 412, 413, 415, 422, 503)
 
 
-def _edit(method: str, path: str, does: str, takes: type | None = None) -> Call:
+def _edit(method: str, path: str, does: str, takes: type | None = None, refuses: tuple[int, ...] = _EDIT) -> Call:
     headers, query = ("If-Match", "Scriptorium-Who", "Scriptorium-Cause"), ("preview",)
-    return Call(method, f"{_ID}{path}", does, takes, {200: (Edited, Preview)}, _EDIT, headers, query, needs_key=True)
+    return Call(method, f"{_ID}{path}", does, takes, {200: (Edited, Preview)}, refuses, headers, query, needs_key=True)
 
 
-_PAST = (400, 404, 503)
+_PAST = (400, 404, 410, 503)
 EDIT_CALLS: tuple[Call, ...] = (
     Call(
         "post",
@@ -116,7 +116,7 @@ EDIT_CALLS: tuple[Call, ...] = (
     _edit("put", "/sources/{source}", "Replace a source's bytes.", SourceAsked),
     _edit("delete", "/sources/{source}", "Write without a source."),
     _edit("post", "/update", "Bring cells up to date.", UpdatePost),
-    _edit("post", "/restore", "Make the document what it was at an earlier moment.", RestorePost),
+    _edit("post", "/restore", "Make the document what it was at an earlier moment.", RestorePost, (*_EDIT, 410)),
     Call("get", f"{_ID}/history", "Every edit, newest first.", None, {200: History}, _PAST),
     Call(
         "get",
@@ -201,7 +201,7 @@ CALLS: tuple[Call, ...] = (
         "The folded document, as JSON, or to take away: Markdown, HTML, DOCX, or the table of a section as CSV.",
         None,
         {200: Document},
-        (400, 404, 406, 422, 503),
+        (400, 404, 406, 410, 422, 503),
         query=("format", "section", "at"),
     ),
     Call(

@@ -19,13 +19,15 @@ from nats.js.errors import APIError, NotFoundError
 from sse_starlette import EventSourceResponse
 from starlette.types import Receive, Scope, Send
 
+from schemas import document as documents
 from schemas import operations, subjects
 from schemas.operations import BusLost, BusReturned, Operation, OperationKind, Queue, QueuesSampled, Sample
 from services.gateway.outbox import Outbox, operation_frame
 from services.gateway.viewer import PING_S, RETRY
 from services.shared.bus import Bus
 from services.shared.clock import monotonic_ms, now_ms
-from services.shared.log import BusUnavailableError, read
+from services.shared.log import BusUnavailableError
+from services.shared.opening import Begun, log_of
 from services.shared.tail import Tail, facts_of
 
 log = logging.getLogger(__name__)
@@ -88,11 +90,14 @@ class Room:
         # Read and sent at the control room's own pace, before anything is listened to: a log of any length needs no memory.
         frames: list[bytes] = []
         size = 0
-        stored = read(self._bus.client, subjects.FACTS, subjects.facts_stored(self._document), self._after)
-        async for sequence, data, _ in stored:
-            frames.append(self._fact_frame(sequence, data))
+        async for one in log_of(self._bus, self._document, self._after, everything=True):
+            if isinstance(one, Begun):  # What was before it was removed.
+                self._after = one.document.sequence
+                frames.append(b"event: snapshot\nid: %d\ndata: %b\n\n" % (self._after, documents.encode(one.document)))
+            else:
+                self._after = one.sequence
+                frames.append(self._fact_frame(one.sequence, one.data))
             size += len(frames[-1])
-            self._after = sequence
             if size >= CHUNK_BYTES:
                 yield b"".join(frames), len(frames)
                 frames, size = [], 0

@@ -33,7 +33,7 @@ from tests.integration.test_snapshots import ALL, ID, facts, first, left, opened
 
 __all__ = ["conductor"]
 YEAR_MS = 365 * 24 * 3_600_000
-OLD, EDITS_KEPT = 1_500, 10
+OLD, EDITS_KEPT = 800, 10
 LOG = subjects.facts_stored(ID)
 
 

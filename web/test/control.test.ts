@@ -179,6 +179,21 @@ describe('the replay', () => {
     expect(replay.newest).toEqual(document);
   });
 
+  it('begins where the log begins, if what was before that was removed', () => {
+    const whole = new Replay('d');
+    for (const { fact, sequence } of facts) whole.take(fact, sequence);
+    for (let cut = 1; cut < facts.length; cut += 1) {
+      const base = whole.at(cut) as Document;
+      const replay = new Replay('d');
+      replay.begin(base);
+      for (const { fact, sequence } of facts) replay.take(fact, sequence);
+      expect(replay.at(0)).toEqual(base);
+      expect(replay.facts).toHaveLength(facts.length - cut);
+      expect(replay.newest).toEqual(whole.newest);
+      expect(replay.at(1)).toEqual(whole.at(cut + 1));
+    }
+  });
+
   it('goes over its checkpoints without a seam, and takes no fact twice', () => {
     const replay = new Replay('d');
     const first = facts[0];

@@ -15,6 +15,8 @@ const EVERY = 128;
 export class Replay {
   readonly facts: LoggedFact[] = [];
   #id: string;
+  /** What stands for the facts before these, where those are old and were removed. */
+  #base: Document | null = null;
   /** The document after each EVERY facts, so that going back costs no more than that many folds. */
   #kept: Document[] = [];
   #newest: Document | null = null;
@@ -27,18 +29,24 @@ export class Replay {
     return this.#newest;
   }
 
+  /** All that can be read of it begins with this. */
+  begin(base: Document): void {
+    this.facts.length = 0;
+    this.#kept = [];
+    this.#base = this.#newest = base;
+  }
+
   take(fact: Fact, sequence: number, json = JSON.stringify(fact)): void {
-    const last = this.facts.at(-1);
-    if (last !== undefined && sequence <= last.sequence) return;
+    if (this.#newest !== null && sequence <= this.#newest.sequence) return;
     this.facts.push({ event: fact, sequence, json });
     this.#newest = this.#newest === null ? created(this.#id, fact, sequence) : fold(this.#newest, fact, sequence);
     if (this.facts.length % EVERY === 0) this.#kept.push(this.#newest);
   }
 
-  /** The document after its first `count` facts; null after none. */
+  /** The document after its first `count` facts; what it begins with, or null, after none. */
   at(count: number): Document | null {
     const whole = Math.min(Math.floor(count / EVERY), this.#kept.length);
-    let document = whole === 0 ? null : (this.#kept[whole - 1] ?? null);
+    let document = whole === 0 ? this.#base : (this.#kept[whole - 1] ?? null);
     for (const { event, sequence } of this.facts.slice(whole * EVERY, count)) {
       document = document === null ? created(this.#id, event, sequence) : fold(document, event, sequence);
     }

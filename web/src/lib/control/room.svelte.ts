@@ -263,6 +263,7 @@ export class ControlRoom {
       this.dropped += (JSON.parse(data) as { dropped: number }).dropped;
       return;
     }
+    if (event === 'snapshot') this.replay.begin(JSON.parse(data) as Document);
     if (event !== 'Operation') return;
     const line = lineOf(data, ++this.#number);
     if (isFact(line)) {
@@ -336,7 +337,7 @@ export class ControlRoom {
 
   #settleComparison(): void {
     const theirs = this.#comparing;
-    const last = this.replay.facts.at(-1)?.sequence ?? 0;
+    const last = this.replay.newest?.sequence ?? 0;
     if (theirs === null || last < theirs.sequence) return;
     this.#comparing = null;
     const ours = this.replay.at(this.replay.countAt(theirs.sequence));
