@@ -117,6 +117,9 @@ def test_a_printed_document_has_headings_text_and_numbered_sources_and_no_button
     page = owned.open(visitor)
     expect(page.get_by_role("button", name=re.compile("LICENSE")).first).to_be_visible()
     until_complete(page)
+    # Loaded when the text is there, and to be seen on paper only.
+    listed = page.get_by_role("main").get_by_role("heading", name=words("printed.sources"), include_hidden=True)
+    expect(listed).to_be_attached()
     with pypdfium2.PdfDocument(page.pdf(format="A4")) as pdf:
         text = "\n".join(sheet.get_textpage().get_text_range() for sheet in pdf)
     for said in ("Terms", "Grant", "Summary", "Anybody may use the work", words("printed.sources")):
