@@ -208,6 +208,8 @@ def test_errors_turned_up_in_the_room_are_seen_there_and_the_document_still_come
     rooms: Rooms, system: System, simulator: httpx2.Client
 ) -> None:
     room = rooms.open(rooms.made(1))
+    # A turn is told in passing: once the writers' samples are heard, it will be, too.
+    expect(room.counter("flight")).to_contain_text(re.compile(r"\d of \d"))
     room.turn("Errors", 100)
     until(lambda: simulator.get("/dials").json()["live"] == {"*": {"faults": 1}})
     expect(room.page.get_by_text("Dials: faults = 1").first).to_be_attached()
