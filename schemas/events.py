@@ -221,6 +221,8 @@ class AttemptFailed(Fact, frozen=True, kw_only=True, tag=True):
     model: str = ""
     retry_at_ms: int | None = None
     next_model: str = ""
+    text: str = ""
+    """What it had written: kept until the next try begins, and for good where none does."""
 
 
 class AttemptCancelled(Fact, frozen=True, kw_only=True, tag=True):
@@ -237,6 +239,8 @@ class AttemptCancelled(Fact, frozen=True, kw_only=True, tag=True):
     """Estimated: the most it might still have written, less what it had."""
     cost_saved: float = 0.0
     """What those would have cost."""
+    text: str = ""
+    """What it had written when it was stopped. The ink of a document that rests is not kept."""
 
 
 class CellDeferred(Fact, frozen=True, kw_only=True, tag=True):

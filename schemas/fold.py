@@ -166,9 +166,9 @@ def _folded(document: Document, fact: AnyFact, sequence: int) -> Document:  # no
         case CallSettled():
             return _settled(document, fact)
         case AttemptFailed():
-            return _cell(document, fact.cell, lambda cell: _attempt_failed(cell, fact))
+            return _cell(document, fact.cell, lambda cell: _left(_attempt_failed(cell, fact), fact))
         case AttemptCancelled():
-            return _receipt(_cell(document, fact.cell, lambda cell: _attempt_cancelled(cell, fact)), fact)
+            return _receipt(_cell(document, fact.cell, lambda cell: _left(_attempt_cancelled(cell, fact), fact)), fact)
         case CellDeferred():
             return _cell(document, fact.cell, lambda cell: _deferred(cell, fact))
         case CellCompleted():
@@ -422,6 +422,13 @@ def _attempt_cancelled(cell: Cell, fact: AttemptCancelled) -> Cell:
             return replace(cell, state=Queued(since_ms=fact.at_ms))
         case _:
             return cell
+
+
+def _left(cell: Cell, fact: AttemptFailed | AttemptCancelled) -> Cell:
+    """What an attempt leaves behind is its ink, which may have been lost on the way."""
+    if not fact.text:
+        return cell
+    return _inked(cell, TextAppended(cell=fact.cell, attempt=fact.attempt, offset=0, text=fact.text))
 
 
 def _deferred(cell: Cell, fact: CellDeferred) -> Cell:

@@ -163,7 +163,7 @@ def _completed(cell: str, attempt: int, text: str, revision: int = 1, fell_back_
     )
 
 
-def _failed(cell: str, attempt: int, next_model: str = "") -> AttemptFailed:
+def _failed(cell: str, attempt: int, next_model: str = "", text: str = "") -> AttemptFailed:
     return AttemptFailed(
         at_ms=1_300,
         cell=cell,
@@ -173,10 +173,11 @@ def _failed(cell: str, attempt: int, next_model: str = "") -> AttemptFailed:
         model="simulator/scribe",
         retry_at_ms=1_350,
         next_model=next_model,
+        text=text,
     )
 
 
-def _cancelled(cell: str, attempt: int, reason: CancelReason = "stopped") -> AttemptCancelled:
+def _cancelled(cell: str, attempt: int, reason: CancelReason = "stopped", text: str = "") -> AttemptCancelled:
     return AttemptCancelled(
         at_ms=1_660,
         cell=cell,
@@ -188,6 +189,7 @@ def _cancelled(cell: str, attempt: int, reason: CancelReason = "stopped") -> Att
         characters=4,
         tokens_saved=700,
         cost_saved=0.125,
+        text=text,
     )
 
 
@@ -241,6 +243,17 @@ def _stories() -> dict[str, list[Event]]:
             _started("a", b1),
             *_ink("a", b1, "Anew.", 2),
             *_ink("a", a1, text, 3),
+        ],
+        "what was cut off is read by whoever comes when its ink is gone": [
+            _create("a", "b"),
+            CellsQueued(at_ms=1_101, cells=(_queued("a"), _queued("b"))),
+            _started("a", a1),
+            *_ink("a", a1, "Ü😀", 1),
+            _started("b", a1),
+            _failed("b", a1, text="Half a 😀 word"),
+            stop,
+            _cancelled("a", a1, text="Ü😀, and as far as that."),
+            *_ink("a", a1, "Ü😀, and as", 4),
         ],
         "nobody watches, somebody returns, a hedge loses its race": [
             _create("a", "b"),

@@ -125,7 +125,15 @@ def _ended(draw: st.DrawFn, name: str, attempt: int, revision: int, job: int, te
         case "failed":
             return [
                 settled,
-                AttemptFailed(at_ms=clock, cell=name, attempt=attempt, kind="cut", message="m", retry_at_ms=clock + 5),
+                AttemptFailed(
+                    at_ms=clock,
+                    cell=name,
+                    attempt=attempt,
+                    kind="cut",
+                    message="m",
+                    retry_at_ms=clock + 5,
+                    text=draw(st.sampled_from(["", text])),
+                ),
             ]
         case "cell failed":
             return [
@@ -142,6 +150,7 @@ def _ended(draw: st.DrawFn, name: str, attempt: int, revision: int, job: int, te
                 closed_at_ms=clock + 1,
                 calls_closed=1,
                 tokens_saved=7,
+                text=draw(st.sampled_from(["", text])),
             )
             return [
                 DocumentPaused(at_ms=clock, reason="stop_asked", asked_at_ms=clock),

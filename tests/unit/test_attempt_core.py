@@ -229,6 +229,13 @@ def test_then_the_next_model_is_asked_at_once() -> None:
     assert told.effects[-1] == Admit("p/two")
 
 
+def test_what_a_failed_try_had_written_is_told_but_for_an_answer_that_nobody_was_shown() -> None:
+    for plan, left in ((PLAN, "Half a"), (replace(PLAN, structured="bad_answer"), "")):
+        failed = calling(plan).on(text("Half a"), trouble("cut")).facts()[1]
+        assert isinstance(failed, AttemptFailed)
+        assert failed.text == left
+
+
 def test_a_short_retry_after_is_obeyed_and_a_long_one_sends_to_the_next_model() -> None:
     assert calling().on(trouble("rate_limited", after_ms=2_000)).effects[-1] == WaitUntil(2_010)
     assert calling().on(trouble("rate_limited", after_ms=60_000)).effects[-1] == Admit("p/two")
@@ -421,6 +428,7 @@ def test_a_stop_while_streaming_closes_first_and_then_signs() -> None:
     assert isinstance(receipt, AttemptCancelled)
     assert (receipt.asked_at_ms, receipt.closed_at_ms, receipt.calls_closed) == (40, 53, 1)
     assert (receipt.characters, receipt.tokens_saved) == (400, 900)
+    assert receipt.text == "x" * 400, "who comes back reads what there was"
 
 
 def test_a_stop_between_two_tries_begins_nothing() -> None:

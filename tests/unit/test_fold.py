@@ -279,6 +279,17 @@ def test_a_stop_cuts_off_what_runs_and_unqueues_what_does_not() -> None:
     assert isinstance(cell(queued(), stop, started(A1)).state, Waiting)
 
 
+def test_a_text_that_was_cut_off_is_there_without_its_ink() -> None:
+    stop = DocumentPaused(at_ms=7, reason="stop_asked", asked_at_ms=6)
+    receipt = AttemptCancelled(
+        at_ms=8, cell="a", attempt=A1, reason="stopped", asked_at_ms=6, closed_at_ms=8, text="as far as that"
+    )
+    for heard in ((), (ink(A1, 0, "as far"),), (ink(A1, 3, "far as that"),)):
+        after = cell(queued(), started(A1), *heard, stop, receipt)
+        assert after.ink is not None
+        assert (after.ink.text, after.ink.ahead) == ("as far as that", ())
+
+
 def test_a_text_that_was_finished_in_the_moment_of_a_stop_is_kept() -> None:
     stop = DocumentPaused(at_ms=7, reason="stop_asked", asked_at_ms=6)
     assert isinstance(cell(queued(), started(A1), stop, completed(A1, "text")).state, Completed)

@@ -127,7 +127,7 @@ def ended(  # noqa: PLR0913, PLR0917 -- all of what is known at the end
     """Nothing is open. `attempt` is None between tries."""
     match ending:
         case Stopped():
-            return Over(), (*_receipt(plan, tries, attempt, closed, ending, at_ms), LetGo(ending.release))
+            return Over(), (*_receipt(plan, tries, attempt, closed, text, ending, at_ms), LetGo(ending.release))
         case GivenUp(kind=kind, message=message):
             failed: tuple[Effect, ...] = ()
             if attempt is not None:
@@ -135,7 +135,13 @@ def ended(  # noqa: PLR0913, PLR0917 -- all of what is known at the end
                 failed = (
                     Append(
                         AttemptFailed(
-                            at_ms=at_ms, cell=plan.cell, attempt=attempt, kind=kind, message=message, model=model
+                            at_ms=at_ms,
+                            cell=plan.cell,
+                            attempt=attempt,
+                            kind=kind,
+                            message=message,
+                            model=model,
+                            text=_shown(plan, text),
                         )
                     ),
                 )
@@ -148,11 +154,17 @@ def ended(  # noqa: PLR0913, PLR0917 -- all of what is known at the end
                 message = failure.message or ERRORS[failure.kind].reads
                 given_up = GivenUp(kind=failure.kind, message=message)
                 return ended(plan, tries, attempt, closed, text, given_up, at_ms)
-            return _again(plan, attempt or 0, failure, following, at_ms)
+            return _again(plan, attempt or 0, text, failure, following, at_ms)
 
 
 def _receipt(  # noqa: PLR0913, PLR0917 -- likewise
-    plan: Plan, tries: Tries | None, attempt: int | None, closed: tuple[Call, ...], ending: Stopped, at_ms: int
+    plan: Plan,
+    tries: Tries | None,
+    attempt: int | None,
+    closed: tuple[Call, ...],
+    text: str,
+    ending: Stopped,
+    at_ms: int,
 ) -> tuple[Effect, ...]:
     named = attempt if attempt is not None else None if tries is None else tries.failed
     if named is None:
@@ -168,11 +180,19 @@ def _receipt(  # noqa: PLR0913, PLR0917 -- likewise
         characters=sum(call.characters for call in closed),
         tokens_saved=saved(plan, closed),
         cost_saved=saved_cost(plan, closed),
+        text=_shown(plan, text) if ending.reason == "stopped" else "",
     )
     return (Append(receipt),)
 
 
-def _again(plan: Plan, attempt: int, failure: Troubled, following: Next, at_ms: int) -> Step:
+def _shown(plan: Plan, text: str) -> str:
+    """What readers have seen of it: of a structured answer nothing."""
+    return text if plan.structured is None else ""
+
+
+def _again(  # noqa: PLR0913, PLR0917 -- likewise
+    plan: Plan, attempt: int, text: str, failure: Troubled, following: Next, at_ms: int
+) -> Step:
     tries, due_ms = following
     fact = AttemptFailed(
         at_ms=at_ms,
@@ -183,6 +203,7 @@ def _again(plan: Plan, attempt: int, failure: Troubled, following: Next, at_ms: 
         model=tries.failed_model,
         retry_at_ms=max(due_ms, at_ms),
         next_model=tries.model,
+        text=_shown(plan, text),
     )
     if due_ms <= at_ms:
         after, effects = admit(tries)

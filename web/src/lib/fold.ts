@@ -158,10 +158,10 @@ function folded(document: Document, fact: Fact, sequence: number): Document {
     case 'CallSettled':
       return settled(document, fact);
     case 'AttemptFailed':
-      return changeCell(document, fact.cell, (cell) => attemptFailed(cell, fact));
+      return changeCell(document, fact.cell, (cell) => left(attemptFailed(cell, fact), fact));
     case 'AttemptCancelled':
       return receipt(
-        changeCell(document, fact.cell, (cell) => attemptCancelled(cell, fact)),
+        changeCell(document, fact.cell, (cell) => left(attemptCancelled(cell, fact), fact)),
         fact,
       );
     case 'CellDeferred':
@@ -391,6 +391,11 @@ function attemptFailed(cell: Cell, fact: AttemptFailed): Cell {
     ...cell,
     state: { type: 'Retrying', attempt, since_ms: fact.at_ms, kind, message, retry_at_ms, model, next_model, tries_max },
   };
+}
+
+/** What an attempt leaves behind is its ink, which may have been lost on the way. */
+function left(cell: Cell, { attempt, text = '' }: AttemptFailed | AttemptCancelled): Cell {
+  return text === '' ? cell : inked(cell, { type: 'TextAppended', cell: cell.id, attempt, offset: 0, text });
 }
 
 function attemptCancelled(cell: Cell, fact: AttemptCancelled): Cell {

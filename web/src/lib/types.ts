@@ -265,6 +265,8 @@ export interface AttemptFailed extends FactBase<'AttemptFailed'> {
   model: string;
   retry_at_ms: number | null;
   next_model: string;
+  /** What it had written; not there in old logs. */
+  text?: string;
 }
 
 export interface AttemptCancelled extends FactBase<'AttemptCancelled'> {
@@ -277,6 +279,8 @@ export interface AttemptCancelled extends FactBase<'AttemptCancelled'> {
   characters: number;
   tokens_saved: number;
   cost_saved: number;
+  /** What it had written; not there in old logs. */
+  text?: string;
 }
 
 export interface CellDeferred extends FactBase<'CellDeferred'> {
