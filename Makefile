@@ -40,10 +40,11 @@ setup: .venv/.installed $(PAGE)  ## Install everything into .venv and build the 
 up: setup  ## Run it all, with the simulator as the model; prints the address
 	$(BIN)/scriptorium up $(ARGS)
 
+# In their order, not by the number of tests in a file: the few that take long come first, and the many quick ones fill what is left.
 test: setup  ## Run every test, browser included
 	$(BIN)/python -m tests.browser
 	$(NPM) run --silent test
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: setup  ## Format, lint, types, architecture, drift of generated files
 	$(BIN)/ruff format --check .

@@ -89,8 +89,10 @@ async def test_it_tells_all_that_happens_to_its_document_and_nothing_of_another(
     assert facts[0][1] == "DocumentCreated"
     assert facts == sorted(set(facts))
     # A second one is told the same facts from the log; one that comes back, only what it has not.
-    again = [data async for data in _facts_of_the_log(client, mine)]
-    assert [(fact["sequence"], fact["event"]["type"]) for fact in again] == facts
+    again = [(data["sequence"], data["event"]["type"]) async for data in _facts_of_the_log(client, mine)]
+    assert again[: len(facts)] == facts
+    assert {type_ for _, type_ in again[len(facts) :]} <= {"CallSettled"}, "the bill may come right behind the end"
+    facts = again
     middle = facts[len(facts) // 2][0]
     rest = [data["sequence"] async for data in _facts_of_the_log(client, mine, str(middle))]
     assert rest == [sequence for sequence, _ in facts if sequence > middle]
@@ -207,6 +209,8 @@ async def test_a_writer_is_killed_frozen_and_thawed_and_the_bus_restarted(
     assert ("ProcessKilled", "writer-1") in seen
     assert writers["writer-1"] not in system.pids("writer")
     refused = await client.post(path, headers=document.key, json={"process": "gateway", "action": "restart"})
+    while refused.status_code == 503:  # The room has heard of the bus before this request's own way was there again.
+        refused = await client.post(path, headers=document.key, json={"process": "gateway", "action": "restart"})
     assert refused.status_code == 422
     refused = await client.post(path, headers=document.key, json={"process": "writer-1", "action": "explode"})
     assert refused.status_code == 422

@@ -195,7 +195,7 @@ async def test_a_call_that_is_late_to_speak_gets_a_second_one_and_the_first_to_s
 ) -> None:
     cells = sections(PRACTICE * ROUNDS_MAX + 12)
     await desk.create(*cells)
-    with service("writer", nats_server, model, {**ALONE, "SCRIPTORIUM_LIMITS__FIRST_TOKEN_MS": "10000"}):
+    with service("writer", nats_server, model, {**ALONE, "SCRIPTORIUM_LIMITS__FIRST_TOKEN_MS": "3000"}):
         await practise_until_a_second_call_is_paid_for(desk, samples, cells[:-12])
         # Half of the calls hang, and which ones is a function of the prompt: one by one, until one was rescued.
         await far.turn("scribe", stall_pings=0.5, strike_at=0)
@@ -267,17 +267,19 @@ async def test_a_stop_while_the_model_is_held_makes_no_call(
 async def test_a_stop_while_hedging_closes_both(
     desk: Desk, samples: Samples, nats_server: str, model: str, far: Far
 ) -> None:
-    cells = sections(PRACTICE + 1)
+    cells = sections(PRACTICE * ROUNDS_MAX + 1)
     await desk.create(*cells)
     with service("writer", nats_server, model, ALONE):
-        await practise(desk, cells[:PRACTICE])
+        await practise_until_a_second_call_is_paid_for(desk, samples, cells[:-1])
+        before = len(await far.calls(desk.id))
+        hedges = len(desk.heard(CallReserved))
         await far.turn("scribe", **HUNG)
         await desk.ask(cells[-1].id)
-        await desk.until(lambda d: d.heard(CallReserved))
-        await samples.until(lambda s: any(one.hedges and one.in_flight == 2 for one in s.of(SCRIBE)))
+        await desk.until(lambda d: len(d.heard(CallReserved)) > hedges)
+        await samples.until(lambda s: any(one.in_flight == 2 for one in s.of(SCRIBE)))
         await desk.pause()
         await desk.until(lambda d: d.heard(AttemptCancelled))
-        await nothing_left(desk, far, PRACTICE + 2)
+        await nothing_left(desk, far, before + 2)
     (receipt,) = desk.heard(AttemptCancelled)
     assert receipt.calls_closed == 2
 

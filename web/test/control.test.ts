@@ -1,7 +1,7 @@
 /** The control room's view models: from facts to what is shown. */
 
 import { describe, expect, it } from 'vitest';
-import { Counting, quantile } from '../src/lib/control/counters';
+import { Counting, openNow, quantile } from '../src/lib/control/counters';
 import { distinctive, graphOf } from '../src/lib/control/graph';
 import { busiestWriter, House, pidOf } from '../src/lib/control/house';
 import { attemptName, filtered, gist, indented, lineOf, Lines, LINE_KINDS, type Line, type Note } from '../src/lib/control/operations';
@@ -150,6 +150,16 @@ describe('the counters', () => {
     const counting = new Counting();
     for (const fact of [at({ type: 'DocumentPaused', at_ms: 1, reason: 'stop_asked', asked_at_ms: 1 }), started(2, 'a')]) counting.take(fact);
     expect(counting.counters(null, 0).callsAfterStop).toBe(1);
+  });
+
+  it('does not count a call as open that was lost with its writer', () => {
+    const cell = (attempt: number, state: object) => ({ attempt, state });
+    const document = {
+      cells: { a: cell(A, { type: 'Writing' }), b: cell(A + 1_000, { type: 'Writing' }), c: cell(A, { type: 'Cancelled', closed_at_ms: 9 }) },
+      open_calls: { [`a/${A}/1`]: {}, [`a/${A}/2`]: {}, [`b/${A}/1`]: {}, [`b/${A + 1_000}/1`]: {}, [`c/${A}/1`]: {} },
+    } as unknown as Document;
+    expect(openNow(document)).toBe(3);
+    expect(openNow(null)).toBe(0);
   });
 
   it('has quantiles by nearest rank', () => {

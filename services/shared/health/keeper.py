@@ -93,6 +93,8 @@ class Gatekeeper:
         self._places: dict[int, Place] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._last_ms = 0
+        self._stepped_ms = 0
+        """The moment of the last step: what was due by then has been seen to."""
 
     def ask(self, asker: Asker, model: str, *, lane: Lane, document: str, again: bool) -> Place:
         """A place for a call of `model`, as soon as there is one. `again`: it repeats one of that model that failed."""
@@ -186,6 +188,7 @@ class Gatekeeper:
 
     def _stepped(self, event: Event) -> tuple[Decision, ...]:
         self.gate, decisions = step(self.policy, self.gate, event)
+        self._stepped_ms = event.at_ms
         return decisions
 
     def _do(self, decision: Decision) -> None:
@@ -219,10 +222,10 @@ class Gatekeeper:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        at_ms = self.now()
-        due_ms = wake_ms(self.policy, self.gate, at_ms)
+        # As of the step: a moment that has come since then is due at once, and would otherwise never be.
+        due_ms = wake_ms(self.policy, self.gate, self._stepped_ms)
         if due_ms is not None:
-            delay_s = (due_ms - at_ms) / 1_000
+            delay_s = max(due_ms - self.now(), 0) / 1_000
             self._timer = asyncio.get_running_loop().call_later(delay_s, lambda: self.feed(Ticked(at_ms=self.now())))
 
 

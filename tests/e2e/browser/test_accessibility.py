@@ -62,7 +62,8 @@ def test_axe_finds_nothing_on(name: str, still: Visitor, gallery: Gallery) -> No
         page = still.context.new_page()
         page.set_viewport_size({"width": size["width"], "height": size["height"]})
         show(page, still.home, gallery, name)
-        for theme in THEMES:
+        # Colours are the same whatever the width.
+        for theme in THEMES if size is WIDE else THEMES[:1]:
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             wrong = found(page)
             assert not wrong, f"{chr(10).join(wrong)}\n{name}, {theme}, {size['width']} wide"

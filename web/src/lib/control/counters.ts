@@ -63,6 +63,20 @@ export class Counting {
   }
 }
 
+/**
+ * Calls that are open, by the log. One whose attempt was outranked was lost with its writer: it is never settled, counts against the
+ * budget at its maximum for good, and is open nowhere.
+ */
+export function openNow(document: Document | null): number {
+  if (document === null) return 0;
+  return Object.keys(document.open_calls).filter((key) => {
+    const [cell = '', attempt] = key.split('/');
+    const found = document.cells[cell];
+    if (found === undefined || Number(attempt) < found.attempt) return false;
+    return found.state.type === 'Writing' || (found.state.type === 'Cancelled' && found.state.closed_at_ms === null);
+  }).length;
+}
+
 /** Attempts that were stopped longer ago than they may take, and whose receipt is missing. */
 function unclosed(document: Document | null, now_ms: number): number {
   const run = document?.run;

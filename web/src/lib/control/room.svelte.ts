@@ -7,7 +7,7 @@ import { EventStream, type Connection } from '../stream';
 import type { Document, TextAppended } from '../types';
 import { act, dialsOf, documentAsFolded, operationsPath, processesOf, turnDials, type Action, type DialsHeld } from './api';
 import { SharedChoice } from '../choice';
-import { Counting, type Counters } from './counters';
+import { Counting, openNow, type Counters } from './counters';
 import { flagOf, type Flag } from './flags';
 import { busiestWriter, House, inHand, type Process } from './house';
 import { cellIn, isFact, isNote, lineOf, Lines, type Line, type Note, type Sample } from './operations';
@@ -276,7 +276,7 @@ export class ControlRoom {
     } else if (line.kind === 'ink') {
       this.#inks.push(line.event as TextAppended);
     } else if (line.kind === 'sample') {
-      this.house.take(line.event as Sample, Object.keys(this.replay.newest?.open_calls ?? {}).length);
+      this.house.take(line.event as Sample, openNow(this.replay.newest));
       if (isNote(line)) this.#noted(line.event);
     }
     this.lines.add(line);

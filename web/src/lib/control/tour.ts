@@ -1,6 +1,6 @@
 /** The guided tour: six things to do, what each shows, and how one knows that it was seen. Pure. */
 
-import type { Fact } from '../types';
+import type { CallSettled, Fact } from '../types';
 import type { Note } from './operations';
 import { pidOf } from './house';
 
@@ -59,14 +59,17 @@ function killSeen({ before, since }: Seen): boolean {
   return since.slice(at).some((event) => event.type === 'AttemptStarted' && inHand.has(event.cell) && pidOf(event.writer) !== killed.pid);
 }
 
-/** A second call was sent beside one that was late, and one of the two was told that it had lost. */
+const isDecided = (settled: CallSettled, second: number) =>
+  settled.outcome === 'lost_race' || (settled.call === second && settled.outcome === 'finished');
+
+/** A second call was sent beside one that was late, and spoke first, or was told that it had lost. The other's socket is closed. */
 function hedgeSeen({ since }: Seen): boolean {
   return since.some(
     (event, at) =>
       event.type === 'CallReserved' &&
       since
         .slice(at)
-        .some((later) => later.type === 'CallSettled' && later.attempt === event.attempt && later.cell === event.cell && later.outcome === 'lost_race'),
+        .some((later) => later.type === 'CallSettled' && later.attempt === event.attempt && later.cell === event.cell && isDecided(later, event.call)),
   );
 }
 
