@@ -13,7 +13,23 @@ from pathlib import Path
 
 VARIABLE = "SCRIPTORIUM_CHROMIUM"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic")
+OFF = (
+    # What Playwright turns off itself: of several such lists, Chromium heeds the last one.
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "LensOverlay"),
+    *("HttpsFirstBalancedModeAutoEnable", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning", "AimEnabled"),
+    *("AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints", "NetworkTimeServiceQuerying", "PreconnectToSearch"),
+    # The browser's own buttons as web pages, in a process of their own for each window that nobody sees.
+    *("InitialWebUI", "PreloadTopChromeWebUI", "WebUIToolbar", "WebUILocationBar", "WebUIReloadButton"),
+    *("WebUIBackForwardButton", "WebUIHomeButton", "WebUISplitTabsButton", "WebUIOmniboxPopup"),
+)
+ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-quic",
+    f"--disable-features={','.join(OFF)}",
+)
 
 
 def found() -> str | None:
