@@ -32,6 +32,7 @@ class Reader:
 
     async def __aenter__(self) -> Self:
         self.watching = asyncio.create_task(self._watch())
+        self.watching.add_done_callback(lambda _: self._moved.set())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -39,8 +40,12 @@ class Reader:
             self.watching.cancel()
 
     async def _watch(self) -> None:
-        async for _ in self.viewer.events():
-            self._moved.set()
+        while True:
+            try:
+                async for _ in self.viewer.events():
+                    self._moved.set()
+            except httpx2.HTTPError:
+                continue  # A connection may be lost: it comes back where it was, as a browser does.
 
     async def send(self, method: str, path: str = "", body: Any = None, **headers: str) -> httpx2.Response:
         if body is not None and path.startswith("/sources/"):
@@ -58,6 +63,8 @@ class Reader:
     async def until(self, holds: Callable[[Document], object]) -> Document:
         async with asyncio.timeout(PATIENCE_S):
             while (document := self.viewer.document) is None or not holds(document):
+                if self.watching is not None and self.watching.done():
+                    await self.watching  # A defect: said at once, and not waited for.
                 self._moved.clear()
                 await self._moved.wait()
         return document

@@ -365,8 +365,8 @@ async def test_an_answer_that_goes_on_and_on_meets_the_deadline() -> None:
             await writer.drain()
             await asyncio.sleep(0.005)
 
-    events = await ask(behave, CallLimits(deadline_ms=100))
-    assert text(events).startswith("again again")
+    events = await ask(behave, CallLimits(deadline_ms=1_000))
+    assert text(events).startswith("again ")
     assert events[-1] == trouble("deadline")
 
 
