@@ -185,7 +185,8 @@ def app() -> Starlette:
         return page_files.page()
 
     async def file(request: Request) -> Response:
-        return FileResponse(page_files.PAGE / request.path_params["file"])
+        wanted = page_files.PAGE / request.path_params["file"]
+        return FileResponse(wanted) if wanted.is_file() else Response(status_code=404)  # A browser asks for an icon.
 
     async def none(_request: Request) -> Response:
         return Response(b"{}", media_type="application/json")
