@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.citations import is_quoted
 from schemas.document import Cancelled, Completed, Done, Paused
+from tests.stopping import set_pace
 from tests.system import System, Viewer, create, sections
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +85,8 @@ async def test_viewers_that_drop_at_every_event_end_with_the_same_bytes(client: 
 async def test_the_last_viewer_leaving_closes_every_model_connection(
     system: System, client: httpx2.AsyncClient
 ) -> None:
+    async with httpx2.AsyncClient(base_url=system.simulator, trust_env=False) as simulator:
+        await set_pace(simulator, first_token_ms=100, token_interval_ms=200)  # No answer ends before its stop.
     made = await create(client, brief="Stop", sources=_sources(), outline=sections(8), policy={"grace_ms": 0})
     viewer = Viewer(client, made["id"])
     async with asyncio.timeout(60):
@@ -99,6 +102,7 @@ async def test_the_last_viewer_leaving_closes_every_model_connection(
                         break
             answer = await simulator.get("/record", params={"document": made["id"]})
             calls = msgspec.json.decode(answer.content, type=list[Call])
+            (await simulator.delete("/dials")).raise_for_status()
     assert document["run"]["reason"] == "last_viewer_left"
     assert calls
     assert all(call.ended != "open" for call in calls)

@@ -331,7 +331,7 @@ def test_templates_are_listed_kept_estimated_and_dropped(terminal: Terminal, doc
         (("add-source", "last", "nowhere.md"), "nowhere.md"),
         (("add-source", "last", "http://127.0.0.1:1/x"), "/url"),
         (("history", "last", "--restore", "999999999"), "/to"),
-        (("history", "last", "--compare", "1", "999999999"), "Its log ends"),
+        (("history", "last", "--compare", "999999998", "999999999"), "Its log ends"),
         (("export", "last", "--format", "rtf"), "--format rtf"),
         (("export", "last", "-o", "nowhere/x.md"), "nowhere"),
         (("export", "last", "--format", "csv", "--section", "nowhere"), "/section"),
