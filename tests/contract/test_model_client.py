@@ -366,7 +366,7 @@ async def test_an_answer_that_goes_on_and_on_meets_the_deadline() -> None:
             await asyncio.sleep(0.005)
 
     events = await ask(behave, CallLimits(deadline_ms=1_000))
-    assert text(events).startswith("again ")
+    assert text(events).startswith("again again")
     assert events[-1] == trouble("deadline")
 
 
