@@ -7,7 +7,7 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import httpx2
 import uvicorn
@@ -17,6 +17,8 @@ from examples.case_study.model import Model
 
 HOST = "127.0.0.1"
 PATIENCE_S = 60.0
+LOOK_S = 0.05
+"""Over HTTP there is nothing to wait for but the next answer."""
 SAYS = "simulator listening on "
 
 Application = Callable[[Model], Starlette]
@@ -27,6 +29,13 @@ class Ends(NamedTuple):
 
     app: httpx2.AsyncClient
     model: httpx2.AsyncClient
+
+
+async def settled(model: httpx2.AsyncClient) -> list[dict[str, Any]]:
+    """The simulator's record of all calls once it has seen each of them end: a client has the last word before that is written down."""
+    while (await model.get("/record/open")).json():  # noqa: ASYNC110 -- it happens at the far end
+        await asyncio.sleep(LOOK_S)
+    return (await model.get("/record")).json()
 
 
 class Check(Protocol):

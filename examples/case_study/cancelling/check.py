@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
-from examples.case_study.house import Ends
+from examples.case_study.house import Ends, settled
 from examples.case_study.reader import Reader
 
 SLOW = {"pace": "fixed", "first_token_ms": 20, "token_interval_ms": 30}
-LOOK_S = 0.05
 
 
 async def check(ends: Ends) -> None:
@@ -25,9 +23,7 @@ async def check(ends: Ends) -> None:
     assert await ended(ends) == [], "a reload, or a second reader, was taken for the last one leaving"
 
     # Both have left.
-    while any(call["ended"] == "open" for call in await calls(ends)):  # noqa: ASYNC110 -- it happens at the far end
-        await asyncio.sleep(LOOK_S)  # Over HTTP there is nothing to wait for but the next answer.
-    assert {*await ended(ends)} == {"client_gone"}, (
+    assert {call["ended"] for call in await settled(ends.model)} == {"client_gone"}, (
         "nobody read it any more, and it was written and paid for to its end"
     )
 
@@ -39,11 +35,7 @@ async def check(ends: Ends) -> None:
     assert any(event["type"] == "DocumentPaused" for event in first.events), "nobody says that it was paused"
 
 
-async def calls(ends: Ends) -> list[dict[str, Any]]:
-    """As the model's end of the wire saw them."""
-    return (await ends.model.get("/record")).json()
-
-
 async def ended(ends: Ends) -> list[str]:
-    """How those ended that are over."""
-    return [call["ended"] for call in await calls(ends) if call["ended"] != "open"]
+    """How those ended that are over, as the model's end of the wire saw them."""
+    calls = (await ends.model.get("/record")).json()
+    return [call["ended"] for call in calls if call["ended"] != "open"]

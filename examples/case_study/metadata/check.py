@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from examples.case_study.house import Ends
+from examples.case_study.house import Ends, settled
 from examples.case_study.model import HEADINGS, NAME
 
 QUICK = {"pace": "fixed", "first_token_ms": 20, "token_interval_ms": 1}
@@ -17,7 +17,7 @@ async def check(ends: Ends) -> None:
     assert sections, "the answer says nothing of its sections"
     assert [section["heading"] for section in sections] == list(HEADINGS)
     assert answer["text"] == "\n\n".join(section["text"] for section in sections)
-    calls = (await ends.model.get("/record")).json()
+    calls = await settled(ends.model)
     for section, call in zip(sections, calls, strict=True):
         assert section["model"] == NAME
         assert 0 <= section["first_token_ms"] <= section["duration_ms"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from examples.case_study.house import Ends
+from examples.case_study.house import Ends, settled
 from examples.case_study.model import HEADINGS
 from examples.case_study.reader import Reader
 
@@ -24,7 +24,7 @@ async def check(ends: Ends) -> None:
     await dropping.read()
     await steady.read()
 
-    calls = (await ends.model.get("/record")).json()
+    calls = await settled(ends.model)
     assert len(calls) == len(HEADINGS), "a second reader, or one who comes back, is paid for again"
     assert max(call["began_at_ms"] for call in calls) < min(call["ended_at_ms"] for call in calls), (
         "the sections were written one after the other, although none of them needs the others"
