@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Counting, openNow, quantile } from '../src/lib/control/counters';
+import { AFTER_MS_MIN, flagOf, reached_ms } from '../src/lib/control/flags';
 import { distinctive, graphOf } from '../src/lib/control/graph';
 import { busiestWriter, House, pidOf } from '../src/lib/control/house';
 import { attemptName, filtered, gist, indented, lineOf, Lines, LINE_KINDS, type Line, type Note } from '../src/lib/control/operations';
@@ -112,6 +113,20 @@ describe('the waterfall', () => {
 
   it('has an axis of round times', () => {
     expect(ticks(100, 10_100, 6)).toEqual([100, 2_100, 4_100, 6_100, 8_100, 10_100]);
+  });
+});
+
+describe('the timeline', () => {
+  const turned = (at_ms: number) => flagOf({ type: 'DialsTurned', at_ms, dials: {}, model: '*' } as unknown as Note) ?? expect.fail('no flag');
+
+  it('reaches to its last flag, though the document had ended', () => {
+    expect(reached_ms(0, 600_000, [])).toBe(600_000);
+    expect(reached_ms(0, 600_000, [turned(900_000), turned(300_000)])).toBe(900_000);
+  });
+
+  it('gives no more than half of itself, or a minute, to what came after', () => {
+    expect(reached_ms(0, 600_000, [turned(86_400_000)])).toBe(1_200_000);
+    expect(reached_ms(0, 2_000, [turned(86_400_000)])).toBe(2_000 + AFTER_MS_MIN);
   });
 });
 

@@ -79,6 +79,7 @@ class Room:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.timeline = page.get_by_role("listbox", name=room_words("words.timeline"))
+        self.flags = page.get_by_role("list", name=room_words("words.flags")).get_by_role("listitem")
         self.log = page.get_by_role("listbox", name=room_words("words.log"))
         self.tour = page.get_by_role("region", name=room_words("words.tour"))
         self.panel = page.get_by_role("tabpanel")
@@ -213,6 +214,7 @@ def test_errors_turned_up_in_the_room_are_seen_there_and_the_document_still_come
     room.turn("Errors", 100)
     until(lambda: simulator.get("/dials").json()["live"] == {"*": {"faults": 1}})
     expect(room.lines("DialsTurned")).to_have_count(1)
+    expect(room.flags.filter(has_text="Dials: faults = 1")).to_have_count(1)
     id_ = rooms.made(5)
     room = rooms.open(id_)
     expect(room.page.get_by_role("slider", name="Errors", exact=True)).to_have_value("100")
@@ -228,6 +230,9 @@ def test_errors_turned_up_in_the_room_are_seen_there_and_the_document_still_come
     expect(room.counter("retries")).to_contain_text(f"{len(failed)} of ")
     expect(room.bars("attempt .* failed")).to_have_count(len(failed))
     expect(room.bars("attempt .* completed")).to_have_count(len(document.outline))
+    # What happens to the house after its end has a place on its timeline, too.
+    room.turn("Stalls", 5)
+    expect(room.flags.filter(has_text="stall = 0.05")).to_have_count(1)
 
 
 def test_a_killed_writers_cells_are_taken_over_and_it_is_started_again(

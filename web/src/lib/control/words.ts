@@ -22,6 +22,7 @@ export const words = {
   planning: 'The outline is being planned.',
   graph: 'What depends on what',
   timeline: 'Timeline',
+  flags: 'Flags',
   inspector: 'Inspector',
   log: 'The bus, as it happens',
   dials: 'Dials of the simulated model',
