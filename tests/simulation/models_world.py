@@ -72,6 +72,8 @@ class Model:
         self.called: list[int] = []
         self.lags = 0.0
         """Share of calls whose first token comes twelve times later."""
+        self.refuses = 0.0
+        """Share of calls that are refused for a second, however few there are."""
         self._random = Random(f"{seed}/model")  # noqa: S311 -- to be repeated
         self._first_ms = first_ms
         self._talk_ms = talk_ms
@@ -88,6 +90,9 @@ class Model:
         if wait_ms is not None:
             self.refused.append(at_ms)
             return End("refused", -(-round(wait_ms) // 1_000) * 1_000), math.inf, 30.0
+        if self._random.random() < self.refuses:
+            self.refused.append(at_ms)
+            return End("refused", 1_000), math.inf, 30.0
         self.accepted.append(at_ms)
         first_ms = self._random.lognormvariate(math.log(self._first_ms), self._sigma)
         if self._random.random() < self.lags:

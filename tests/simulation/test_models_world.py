@@ -90,3 +90,33 @@ def test_one_chain_of_one_model_waits_for_it_to_come_back(seed: int) -> None:
     assert sum(30_000 <= at_ms < 90_000 for at_ms in only.called) < 120
     assert len(only.called) > called + 20
     assert world.finished[-1] > 190_000
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_refusals_that_come_however_little_is_asked_do_not_choke_it(seed: int) -> None:
+    model = Model(seed, first_ms=30, p99=1, talk_ms=200)
+    model.refuses = 0.04
+    world = World(seed, {"p/a": model}, writers=2, slots=48).start()
+    world.clock.run(END_MS)
+    written = [sum(from_ms <= at_ms < from_ms + 60_000 for at_ms in world.finished) for from_ms in (0, 240_000)]
+    # Each refusal holds everybody for a second: 25 calls, and those on their way, between two of them.
+    assert written[0] > 15 * 60
+    assert written[1] > 5 * 60
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_model_that_is_back_takes_as_many_as_before(seed: int) -> None:
+    first, second = Model(seed, first_ms=100, talk_ms=80), Model(-seed, first_ms=300, talk_ms=80)
+    world = World(seed, {"p/a": first, "p/b": second}, writers=1, slots=4).start()
+    world.clock.run(20_000)
+    first.fault = "dead"
+    world.clock.run(35_000)
+    first.fault = "none"
+    world.clock.run(90_000)
+    took = {
+        span: [ms for at_ms, ms in world.first_tokens if span[0] <= at_ms < span[1]]
+        for span in ((0, 20_000), (70_000, 90_000))
+    }
+    before, after = took.values()
+    assert median(after) <= 1.2 * median(before)
+    assert len(after) >= 0.8 * len(before)

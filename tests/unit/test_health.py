@@ -33,7 +33,7 @@ from services.shared.health.gate import (
     Withdrawn,
 )
 from services.shared.health.latency import Latency
-from services.shared.health.limit import first, grown, places, refused, slowed
+from services.shared.health.limit import accepted, first, grown, places, refused, slowed
 from services.shared.health.model import End, hedge_after_ms
 from services.shared.health.policy import Policy
 
@@ -145,7 +145,7 @@ def test_the_limit_stays_within_its_bounds(happened: list[tuple[object, int, int
         if move is grown:
             limit = grown(policy, limit, at_ms, number)
         elif move is refused:
-            limit = refused(policy, limit, at_ms, at_ms - number, number)
+            limit = refused(policy, limit, at_ms, at_ms - number)
         else:
             limit = slowed(policy, limit, at_ms, at_ms - number)
         assert least / 5 <= limit.now <= most
@@ -153,15 +153,21 @@ def test_the_limit_stays_within_its_bounds(happened: list[tuple[object, int, int
 
 
 def test_refusals_of_one_round_count_once() -> None:
-    once = refused(POLICY, first(POLICY), 1_000, 500, 30)
-    assert refused(POLICY, once, 1_001, 500, 30) == once
-    assert refused(POLICY, once, 1_500, 1_000, 30).now < once.now
+    once = refused(POLICY, first(POLICY), 1_000, 500)
+    assert refused(POLICY, once, 1_001, 500).now == once.now
+    assert refused(POLICY, once, 1_500, 1_000).now < once.now
 
 
-def test_a_limit_that_is_far_too_high_comes_down_to_what_is_in_flight_and_at_most_by_half() -> None:
-    assert refused(POLICY, first(POLICY), 1_000, 500, 20).now == 20
-    assert refused(POLICY, first(POLICY), 1_000, 500, 2).now == 16
-    assert refused(POLICY, first(POLICY), 1_000, 500, 32).now == pytest.approx(28.8)
+def test_a_refusal_takes_away_the_share_that_was_refused_and_at_most_half() -> None:
+    def after(*outcomes: bool) -> float:
+        limit = replace(first(POLICY), decreased_at_ms=1)
+        for is_refused in outcomes:
+            limit = refused(POLICY, limit, 0, 0) if is_refused else accepted(POLICY, limit)
+        return refused(POLICY, limit, 2, 1).now / first(POLICY).now
+
+    assert after(*[False] * 200) == pytest.approx(1 - 1 / 16)
+    assert after(*[False, False, False, True] * 50) == pytest.approx(0.75, abs=0.1)
+    assert after(*[True] * 200) == 0.5
 
 
 def test_a_limit_that_is_not_in_use_does_not_grow() -> None:
@@ -432,8 +438,23 @@ def test_when_the_model_itself_is_late_another_is_asked_and_then_all_late_calls_
     told = practised(100).ask(*range(1, 8))
     asked = [hedge(told, of, 90 + of) for of in range(1, 6)]
     assert [asked[0], asked[3]] == [[(91, A)], [(94, B)]]
-    assert {one.ticket for one in told.decisions if isinstance(one, GiveUp)} == {1, 2, 3, 4, 5}
+    assert {one.ticket for one in told.decisions if isinstance(one, GiveUp)} == {1, 2, 3, 4, 5, 91, 92, 93}
     assert A in avoid(POLICY, told.gate, told.at_ms)
+
+
+def test_a_second_call_is_given_up_with_the_first_when_their_model_goes_out_of_order() -> None:
+    told = practised(100).ask(*range(1, 8))
+    assert hedge(told, 1, 91) == [(91, A)]
+    for ticket in range(2, 7):
+        told.leave(ticket, manner="failed")
+    assert {one.ticket for one in told.decisions if isinstance(one, GiveUp)} == {1, 91}
+
+
+def test_late_calls_are_given_up_when_another_process_finds_their_model_out_of_order() -> None:
+    told = practised(100).ask(*range(1, 8))
+    assert hedge(told, 1, 91) == [(91, A)]
+    told.on(Held(at_ms=told.at_ms, model=A, reason="breaker_open", until_ms=told.at_ms + 1_000))
+    assert {one.ticket for one in told.decisions if isinstance(one, GiveUp)} == {1, 91}
 
 
 # -- Whatever happens ---------------------------------------------------------------------------------------------------

@@ -94,11 +94,13 @@ def _happened(policy: Policy, gate: Gate, event: Event) -> Step:  # noqa: C901 -
             name = _model_of(gate, ticket)
             if name is None:
                 return gate, ()
-            health, news = learn.left(policy, gate.models[name], event.at_ms, ticket, event.end)
-            return _with(gate, name, health), (*_told(name, news), *_given_up(health, news))
+            before = gate.models[name]
+            health, news = learn.left(policy, before, event.at_ms, ticket, event.end)
+            return _with(gate, name, health), (*_told(name, news), *_given_up(before, health))
         case Held(model=name):
-            health = _model(policy, gate, name, event.at_ms)
-            return _with(gate, name, learn.held_elsewhere(health, event.at_ms, event.reason, event.until_ms)), ()
+            before = _model(policy, gate, name, event.at_ms)
+            health = learn.held_elsewhere(before, event.at_ms, event.reason, event.until_ms)
+            return _with(gate, name, health), _given_up(before, health)
         case Released(model=name):
             health = _model(policy, gate, name, event.at_ms)
             return _with(gate, name, learn.released_elsewhere(policy, health)), ()
@@ -114,9 +116,10 @@ def _hedge(policy: Policy, gate: Gate, event: HedgeAsked) -> Step:
     name = _model_of(gate, event.of)
     if name is None:
         return gate, ()
-    first, news = learn.overdue(policy, gate.models[name], event.at_ms, event.of)
+    before = gate.models[name]
+    first, news = learn.overdue(policy, before, event.at_ms, event.of)
     gate = _with(gate, name, first)
-    told = (*_told(name, news), *_given_up(first, news))
+    told = (*_told(name, news), *_given_up(before, first))
     paid = budget.taken(models.hedge_rule(policy), first.hedges, event.at_ms)
     flight = first.flying[event.of]
     # While others wait for a place, a second call for one of them would be unfair.
@@ -139,11 +142,15 @@ def _hedge(policy: Policy, gate: Gate, event: HedgeAsked) -> Step:
     return gate, alone
 
 
-def _given_up(health: Health, news: News | None) -> tuple[GiveUp, ...]:
-    """The model has gone out of order: its calls that are late already are waited for no longer."""
-    if news is None or news.reason != "breaker_open":
+def _given_up(before: Health, after: Health) -> tuple[GiveUp, ...]:
+    """The model has gone out of order: its calls that are late already are waited for no longer.
+
+    A second call is late from the beginning: it stands beside one that was.
+    """
+    if not isinstance(after.breaker, Open) or after.breaker == before.breaker:
         return ()
-    return tuple(GiveUp(ticket) for ticket, flight in health.flying.items() if flight.overdue and not flight.spoke)
+    late = (ticket for ticket, one in after.flying.items() if not one.spoke and (one.overdue or one.kind == "hedge"))
+    return tuple(GiveUp(ticket) for ticket in late)
 
 
 def _told(name: str, news: News | None) -> tuple[Tell, ...]:

@@ -51,6 +51,7 @@ def spoke(policy: Policy, health: Health, at_ms: int, ticket: int, first_token_m
         # A probe that has spoken makes room for the next.
         flying={**health.flying, ticket: replace(flight, spoke=True, overdue=False, probe=False)},
         refused_in_a_row=0,
+        limit=limit.accepted(policy, health.limit),
     )
     if latency.is_slow(policy, health.latency, at_ms):
         health = replace(health, limit=limit.slowed(policy, health.limit, at_ms, flight.began_ms))
@@ -172,8 +173,9 @@ def _refused(
 
 
 def _too_many(policy: Policy, health: Health, at_ms: int, flight: Flight) -> Health:
-    in_flight = len(health.flying)
-    return replace(health, limit=limit.refused(policy, health.limit, at_ms, flight.began_ms, in_flight))
+    if flight.probe:
+        return health  # It says that the model is out of order still, and nothing of how many it takes when it is well.
+    return replace(health, limit=limit.refused(policy, health.limit, at_ms, flight.began_ms))
 
 
 def _spacing_ms(policy: Policy, health: Health, at_ms: int) -> int:

@@ -20,6 +20,8 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     ceiling: float | None = None
     """Where it was refused last; None: never."""
+    refused_share: float = 0.0
+    """Of the last calls, the newest ones counting most: an exponentially weighted average."""
     decreased_at_ms: int = 0
     """Calls begun before this tell nothing new."""
 
@@ -43,22 +45,29 @@ def grown(policy: Policy, limit: Limit, at_ms: int, in_flight: int) -> Limit:
     if limit.ceiling is not None:
         near = limit.now + more > limit.ceiling * policy.plateau_share
         if near and at_ms - limit.decreased_at_ms < policy.plateau_ms:
-            return limit
-        if limit.now < limit.ceiling / 2:
+            more = min(more, limit.now * policy.creep * limit.refused_share)
+        elif limit.now < limit.ceiling / 2:
             more = min(1.0, limit.now)
     return replace(limit, now=min(limit.now + more, float(policy.limit_max)))
 
 
-def refused(policy: Policy, limit: Limit, at_ms: int, began_ms: int, in_flight: int) -> Limit:
-    """A call was refused for want of room, while `in_flight` others were not. Those of one round count once.
+def accepted(policy: Policy, limit: Limit) -> Limit:
+    """A call was not refused: it speaks."""
+    return replace(limit, refused_share=limit.refused_share * (1 - policy.refused_weight))
 
-    What is in flight is a measure of what there is room for (Little's law); it takes away more where the limit is far too high.
+
+def refused(policy: Policy, limit: Limit, at_ms: int, began_ms: int) -> Limit:
+    """A call was refused for want of room. Those of one round count once, and take away the share of calls that were refused.
+
+    (The share of marked packets in DCTCP, RFC 8257.) Where only a few are, however many are asked, it is not for want of room, and
+    what is taken away is made up for by what is accepted.
     """
+    share = limit.refused_share + (1 - limit.refused_share) * policy.refused_weight
+    limit = replace(limit, refused_share=share)
     if began_ms < limit.decreased_at_ms:
         return limit
-    now = min(max(float(in_flight), limit.now * policy.decrease_max), limit.now * policy.decrease)
-    now = max(now, policy.limit_min)
-    return Limit(now=now, ceiling=limit.now, decreased_at_ms=at_ms)
+    now = max(limit.now * max(1 - share, policy.decrease_max), policy.limit_min)
+    return replace(limit, now=now, ceiling=limit.now, decreased_at_ms=at_ms)
 
 
 def slowed(policy: Policy, limit: Limit, at_ms: int, began_ms: int) -> Limit:
@@ -66,7 +75,7 @@ def slowed(policy: Policy, limit: Limit, at_ms: int, began_ms: int) -> Limit:
     if began_ms < limit.decreased_at_ms or limit.now <= policy.slow_limit_min:
         return limit
     now = max(limit.now * policy.decrease, float(policy.slow_limit_min))
-    return Limit(now=min(now, limit.now), ceiling=limit.now, decreased_at_ms=at_ms)
+    return replace(limit, now=min(now, limit.now), ceiling=limit.now, decreased_at_ms=at_ms)
 
 
 def restarted(policy: Policy, limit: Limit) -> Limit:

@@ -41,10 +41,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A model that has just come back is not met by everybody at once."""
     increase_max: float = 0.1
     decrease: float = 0.9
+    """When it is slow."""
     decrease_max: float = 0.5
-    """However little is in flight, no more than this is taken away at once."""
+    """However many are refused, no more than this is taken away at once."""
+    refused_weight: float = 1 / 16
+    """Of the newest call in the share of those that were refused (RFC 8257)."""
     plateau_ms: int = 45_000
-    """So long it stays below where it was last refused, before it looks again (as CUBIC does, RFC 9438)."""
+    """So long it stays about where it was last refused, before it looks again (as CUBIC does, RFC 9438)."""
+    creep: float = 0.05
+    """Meanwhile each accepted call adds this share. It balances refusals where their share, squared, is as much: at 7 of 100."""
     plateau_share: float = 0.95
     slow_factor: float = 2.5
     """Slower than its own normal by this, it has too much to do."""
