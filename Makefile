@@ -59,6 +59,7 @@ check: setup  ## Format, lint, types, architecture, drift of generated files
 	$(NPM) run --silent check
 
 bench: setup  ## How fast, how many, against whom: tables with medians and ratios; ARGS="main_job …" runs some alone
+	@$(BIN)/python -m tests.browser
 	$(BIN)/python -m bench $(ARGS)
 
 screenshots: setup  ## Take pictures of every screen in every state, both themes, three widths, into screenshots/

@@ -255,15 +255,12 @@ class _Trace(msgspec.Struct, frozen=True):
 @contextlib.asynccontextmanager
 async def _watched(browser: Browser, page: Page, into: list[Task]) -> AsyncGenerator[None]:
     """The tasks of a page's main thread, as Chromium traces them."""
-    await browser.start_tracing(
-        page=page, categories=["toplevel", "__metadata", "disabled-by-default-devtools.timeline"]
-    )
+    await browser.start_tracing(page=page, categories=["__metadata", "disabled-by-default-devtools.timeline"])
     yield
     trace = msgspec.json.decode(await browser.stop_tracing(), type=_Trace).traceEvents
     mains = {(one.pid, one.tid) for one in trace if one.ph == "M" and one.args == {"name": "CrRendererMain"}}
-    tasks = [
-        one for one in trace if one.name in {"RunTask", "ThreadControllerImpl::RunTask"} and (one.pid, one.tid) in mains
-    ]
+    # `ThreadControllerImpl::RunTask` is the same task, as its thread sees it: counted as well, each would count twice.
+    tasks = [one for one in trace if one.name == "RunTask" and (one.pid, one.tid) in mains]
     into += [Task(one.dur / 1_000, one.tdur / 1_000) for one in tasks]
 
 

@@ -42,10 +42,10 @@ def found() -> str | None:
 
 
 def _playwrights() -> str | None:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 -- starting it costs a second
-
-    with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
+    # In a process of its own: Playwright refuses to begin where an event loop runs, or another Playwright.
+    asking = "from playwright.sync_api import sync_playwright as p\nwith p() as it: print(it.chromium.executable_path)"
+    answer = subprocess.run([sys.executable, "-c", asking], check=True, capture_output=True, text=True)  # noqa: S603 -- our own program
+    path = answer.stdout.strip()
     return path if Path(path).exists() else None
 
 

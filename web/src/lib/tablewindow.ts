@@ -1,19 +1,40 @@
-/** Which rows of a long table are worth having as elements: those in sight, and some before and after. Pure. */
+/** Which rows of a long table are elements: those in sight, and some before and after, made a few at a time. Pure. */
 
 export interface Rows {
   from: number;
   to: number;
 }
 
-/** Rows before and after those in sight; the window moves in steps of half of it, so that not every scrolled pixel changes it. */
+/** Rows before and after those in sight. */
 const MARGIN = 8;
 
+/** The rows that a reader sees, wholly or in part. */
 export function rowsInSight(scrollTop: number, height: number, row_px: number, rows: number): Rows {
-  const step = MARGIN / 2;
-  const first = Math.floor(scrollTop / row_px / step) * step;
-  const seen = Math.ceil(height / row_px);
-  const from = Math.max(first - MARGIN, 0);
-  return { from: Math.min(from, rows), to: Math.min(first + step + seen + MARGIN, rows) };
+  const from = Math.min(Math.floor(scrollTop / row_px), rows);
+  return { from, to: Math.min(Math.ceil((scrollTop + height) / row_px), rows) };
+}
+
+/** The rows to have next, on the way from those there are: none far out of sight, and `count` more, those in sight first. */
+export function towards(have: Rows, sight: Rows, rows: number, count: number): Rows {
+  const wanted = { from: Math.max(sight.from - MARGIN, 0), to: Math.min(sight.to + MARGIN, rows) };
+  let from = Math.max(have.from, wanted.from);
+  let to = Math.min(have.to, wanted.to);
+  if (from >= to || to < sight.from || from > sight.to) from = to = sight.from; // Nothing of what there is can be gone on from.
+  for (let left = count; left > 0; left--) {
+    const before = from - sight.from;
+    const behind = sight.to - to;
+    if (behind > 0) to++;
+    else if (before > 0) from--;
+    else if (to < wanted.to && (behind >= before || from === wanted.from)) to++;
+    else if (from > wanted.from) from--;
+  }
+  return { from, to };
+}
+
+/** The same rows and one that is gone to by a key; that alone, where it is far from them. */
+export function reaching(have: Rows, row: number): Rows {
+  const isNear = row >= have.from - MARGIN && row < have.to + MARGIN;
+  return isNear ? { from: Math.min(have.from, row), to: Math.max(have.to, row + 1) } : { from: row, to: row + 1 };
 }
 
 export interface Place {
