@@ -83,3 +83,18 @@ it('gives a tab that comes before the beginning the beginning', async () => {
   first.stream.stop();
   second.stream.stop();
 });
+
+it('takes what a new leader passes on once more, once', async () => {
+  const connections = serve();
+  const [leader, follower] = [tab('twice'), tab('twice')];
+  await vi.waitFor(() => expect(connections).toHaveLength(1));
+  connections[0]?.send(SNAPSHOT + text(1) + text(2));
+  await vi.waitFor(() => expect(follower.seen()).toEqual(['1', '2']));
+  const other = new BroadcastChannel('scriptorium:twice');
+  const again = [1, 2, 3].map((n) => ({ event: 'TextAppended', id: `e-1-${n}`, data: String(n) }));
+  other.postMessage({ type: 'events', events: again });
+  await vi.waitFor(() => expect(follower.seen()).toEqual(['1', '2', '3']));
+  other.close();
+  leader.stream.stop();
+  follower.stream.stop();
+});

@@ -14,7 +14,7 @@ import msgspec
 from playwright.sync_api import Locator, Page, expect
 
 from schemas.citations import MARKER
-from schemas.document import Document, decode
+from schemas.document import Document, Done, decode
 from tests.dictated import MODEL
 from tests.wording import words
 
@@ -88,6 +88,17 @@ def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < deadline, "it never came to that"
+
+
+def until_billed(client: httpx2.Client, document: str, lost: int = 0) -> Document:
+    """Wait until it is written, and the bill of every call that was not `lost` is in its log: the last comes after the end."""
+
+    def is_billed() -> bool:
+        now = in_the_log(client, document)
+        return isinstance(now.run, Done) and len(now.open_calls) <= lost
+
+    until(is_billed)
+    return in_the_log(client, document)
 
 
 def letters(text: str) -> str:

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from schemas.document import Done, Paused, Running
 from tests.dictated import MODEL, DictatedModel
 from tests.e2e.browser.hearing import HEAR
+from tests.e2e.browser.logged import APPLY, assert_applied
 from tests.e2e.browser.owned import editing, give_key
 from tests.e2e.browser.reading import (
     LICENSE,
@@ -27,6 +28,7 @@ from tests.e2e.browser.reading import (
     in_the_log,
     section,
     until,
+    until_billed,
     until_complete,
 )
 from tests.e2e.browser.visitor import Visitor
@@ -106,8 +108,9 @@ def test_without_a_network_the_page_says_so_and_then_how_much_it_has_caught_up_w
 
 
 def test_a_tab_that_is_frozen_hands_over_and_one_that_thaws_is_right(
-    visitor: Visitor, client: httpx2.Client, model: DictatedModel
+    visitor: Visitor, system: System, client: httpx2.Client, model: DictatedModel
 ) -> None:
+    visitor.context.add_init_script(APPLY)
     id_ = dictated(client, sections(2))
     leader = visitor.open(f"/d/{id_}")
     model.says("part-1", FIRST)
@@ -121,9 +124,11 @@ def test_a_tab_that_is_frozen_hands_over_and_one_that_thaws_is_right(
     devtools.send("Page.setWebLifecycleState", {"state": "active"})
     reads(leader, FIRST + SECOND)
     finish(model)
+    document = until_billed(client, id_)
     for page in (leader, follower):
         until_complete(page)
-        assert_reads(page, in_the_log(client, id_))
+        assert_reads(page, document)
+        assert_applied(page, system, id_)
 
 
 def test_an_open_page_outlives_a_restart_of_the_bus(

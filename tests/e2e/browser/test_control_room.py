@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,11 @@ import msgspec
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from schemas import subjects
 from schemas.cells import text_digest
 from schemas.citations import MARKER
-from schemas.document import Document, Done, decode
-from services.shared.log import read
+from schemas.document import Document, decode
 from tests.e2e.browser.conftest import QUICK
+from tests.e2e.browser.logged import facts
 from tests.e2e.browser.reading import (
     LICENSE,
     ROOT,
@@ -31,6 +28,7 @@ from tests.e2e.browser.reading import (
     letters,
     section,
     until,
+    until_billed,
     until_complete,
 )
 from tests.e2e.browser.visitor import Visitor
@@ -162,34 +160,11 @@ class Rooms:
         """The room of one."""
         return Room(self.visitor.open(f"/control/{document}"))
 
-    def until_done(self, document: str, lost: int = 0) -> Document:
-        """Wait until it is written, and the bill of every call that was not `lost` is in its log: the last comes after the end."""
-
-        def is_settled() -> bool:
-            now = in_the_log(self.client, document)
-            return isinstance(now.run, Done) and len(now.open_calls) <= lost
-
-        until(is_settled)
-        return in_the_log(self.client, document)
-
 
 @pytest.fixture
 def rooms(visitor: Visitor, client: httpx2.Client) -> Rooms:
     """Opens control rooms in the browser of whoever made the documents."""
     return Rooms(visitor, client)
-
-
-def facts(system: System, document: str) -> dict[int, bytes]:
-    """A document's log, byte for byte, by sequence."""
-
-    async def stored() -> dict[int, bytes]:
-        async with system.bus() as bus:
-            found = read(bus.client, subjects.FACTS, subjects.facts_stored(document))
-            return {one.sequence: one.data async for one in found}
-
-    # Playwright has a loop of its own in this thread.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, stored()).result()
 
 
 def assert_right(document: Document) -> None:
@@ -222,7 +197,7 @@ def test_errors_turned_up_in_the_room_are_seen_there_and_the_document_still_come
     expect(room.bars("waits .* for its next try").first).to_be_attached()
     room.press("reset")
     until(lambda: simulator.get("/dials").json()["live"] == {})
-    document = rooms.until_done(id_)
+    document = until_billed(rooms.client, id_)
     assert_right(document)
     expect(room.page.get_by_role("banner").get_by_text("Complete")).to_be_visible()
     failed = [fact for fact in facts(system, id_).values() if b'"AttemptFailed"' in fact]
@@ -269,7 +244,7 @@ def test_a_killed_writers_cells_are_taken_over_and_it_is_started_again(
     expect(room.bars(r"attempt 1\.2\.\d .* completed")).to_have_count(len(in_hand))
     if len(in_hand) < 6:
         room.go_on()
-    document = rooms.until_done(id_, lost=len(in_hand))
+    document = until_billed(rooms.client, id_, lost=len(in_hand))
     assert_right(document)
 
 
@@ -289,7 +264,7 @@ def test_a_writer_is_frozen_and_thawed(rooms: Rooms, system: System, simulator: 
     assert "T" not in map(state_of, system.pids("writer"))
     room.press("reset")
     room.go_on()
-    assert_right(rooms.until_done(id_))
+    assert_right(until_billed(rooms.client, id_))
 
 
 def state_of(pid: int) -> str:
@@ -317,7 +292,7 @@ def test_a_restarted_bus_loses_nothing(
     room.press("cut")
     expect(room.counter("resumes")).to_contain_text("2 of 2")
     room.press("reset")
-    assert_right(rooms.until_done(id_))
+    assert_right(until_billed(rooms.client, id_))
     until_complete(page)
     assert_reads(page, in_the_log(client, id_))
     expect(room.page.get_by_text(f"{len(facts(system, id_))} of {len(facts(system, id_))} facts")).to_be_visible()
@@ -347,7 +322,7 @@ def test_a_fallback_is_drawn_as_one(rooms: Rooms, simulator: httpx2.Client) -> N
     simulator.patch("/dials", json={"model": "scribe", "dials": {"error_context": 1}}).raise_for_status()
     id_ = rooms.table(1)
     room = rooms.open(id_)
-    assert_right(rooms.until_done(id_))
+    assert_right(until_billed(rooms.client, id_))
     bar = room.bars("by simulator.scribe-large, instead of simulator.scribe, .* completed").first
     expect(bar.locator("css=text")).to_have_text("⇄")
     expect(room.counter("detours")).to_contain_text(re.compile(r"hedges [1-9]\d* · 0"))
@@ -361,7 +336,7 @@ def test_a_fallback_is_drawn_as_one(rooms: Rooms, simulator: httpx2.Client) -> N
 @pytest.mark.usefixtures("simulator")
 def test_the_log_is_filtered_and_held_and_shows_each_fact_as_it_was_on_the_bus(rooms: Rooms, system: System) -> None:
     id_ = rooms.made(2)
-    rooms.until_done(id_)
+    until_billed(rooms.client, id_)
     room = rooms.open(id_)
     stored = facts(system, id_)
     hint = room.page.get_by_role("searchbox", name=room_words("words.filter"))
@@ -394,7 +369,7 @@ def test_the_log_is_filtered_and_held_and_shows_each_fact_as_it_was_on_the_bus(r
 
 def test_what_is_chosen_here_is_chosen_on_the_page_and_the_other_way_round(rooms: Rooms) -> None:
     id_ = rooms.made(2)
-    rooms.until_done(id_)
+    until_billed(rooms.client, id_)
     page, room = rooms.visitor.open(f"/d/{id_}"), rooms.open(id_)
     until_complete(page)
     outline = page.get_by_role("navigation", name=words("page.outline"))
@@ -408,7 +383,7 @@ def test_what_is_chosen_here_is_chosen_on_the_page_and_the_other_way_round(rooms
 
 def test_a_replayed_moment_is_what_the_server_says_of_it(rooms: Rooms, system: System, client: httpx2.Client) -> None:
     id_ = rooms.made(2)
-    rooms.until_done(id_)
+    until_billed(rooms.client, id_)
     room = rooms.open(id_)
     stored = sorted(facts(system, id_))
     expect(room.page.get_by_text(f"{len(stored)} of {len(stored)} facts")).to_be_visible()
@@ -484,13 +459,13 @@ def test_the_tour_is_walked_and_notices_each_of_its_six_steps(
     assert simulator.get("/dials").json()["live"]["*"]["first_token_ms"] > 1_000
     room.press("reset")
     id_ = room.id
-    before = rooms.until_done(id_)
+    before = until_billed(rooms.client, id_)
     calls = len(simulator.get("/record", params={"document": id_}).json())
 
     does("edit")
     seen("edit")
     until(lambda: in_the_log(rooms.client, id_).version > before.version)
-    after = rooms.until_done(id_)
+    after = until_billed(rooms.client, id_)
     changed = {id_ for id_, cell in after.cells.items() if cell.revision != before.cells[id_].revision}
     assert changed == {id_ for id_ in after.cells if id_.startswith("table:s5:")} | {"summary"}
     assert len(simulator.get("/record", params={"document": id_}).json()) < calls + 2 * len(changed)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 from playwright.sync_api import Page, Request, expect
 
+from schemas.cells import text_of
 from tests.dictated import DictatedModel
 from tests.e2e.browser.hearing import HEAR, until_heard
-from tests.e2e.browser.reading import assert_reads, dictated, in_the_log, section, until, until_complete
+from tests.e2e.browser.logged import APPLY, assert_applied
+from tests.e2e.browser.reading import assert_reads, dictated, in_the_log, section, until, until_billed, until_complete
 from tests.e2e.browser.visitor import Visitor
 from tests.system import System, sections
 from tests.wording import words
 
 TABS = 10
+TIMES = 5
 FIRST, SECOND, THIRD = "The first words stand here.", " Then come these.", " And these are the last."
 
 
@@ -29,6 +32,15 @@ def streams(client: httpx2.Client) -> int:
     found = re.search(r"^scriptorium_gateway_viewers (\d+)", client.get("/metrics").text, re.MULTILINE)
     assert found is not None
     return int(found[1])
+
+
+def tell(client: httpx2.Client, model: DictatedModel, document: str, before: str, more: str) -> None:
+    """Word by word: the next one once the one before has come as far as the gateway, so that each is an event of its own."""
+    told = before
+    for word in re.findall(r"\s*\S+", more):
+        told += word
+        model.says("part-1", word)
+        until(lambda told=told: told == text_of(in_the_log(client, document).cells, "part-1"))
 
 
 def _is_stream(request: Request) -> bool:
@@ -104,8 +116,9 @@ def test_back_and_forward_go_on_where_they_were(visitor: Visitor, client: httpx2
 
 
 def test_ten_tabs_share_one_stream_and_hand_it_over_without_a_gap(
-    visitor: Visitor, client: httpx2.Client, model: DictatedModel
+    visitor: Visitor, system: System, client: httpx2.Client, model: DictatedModel
 ) -> None:
+    visitor.context.add_init_script(APPLY)
     id_ = dictated(client, sections(2))
     asking: list[tuple[Page, Request]] = []
 
@@ -125,9 +138,11 @@ def test_ten_tabs_share_one_stream_and_hand_it_over_without_a_gap(
     for more in (SECOND, THIRD):
         leader = asking[-1][0]
         tabs.remove(leader)
-        model.says("part-1", more)
-        leader.close()  # Whether it had these words already, it does not say any more.
-        said += more
+        with ThreadPoolExecutor(1) as thread:
+            telling = thread.submit(tell, client, model, id_, said, more * TIMES)
+            leader.close()  # Whether it had the words of this moment already, it does not say any more.
+            telling.result()
+        said += more * TIMES
         for page in tabs:
             reads(page, "Part 1", said)
     assert len(asking) == 3
@@ -139,11 +154,11 @@ def test_ten_tabs_share_one_stream_and_hand_it_over_without_a_gap(
     assert len(asking) == 3
     model.ends("part-1")
     model.answers("summary", FIRST)
-    document: Any = None
+    document = until_billed(client, id_)
     for page in tabs:
         until_complete(page)
-        document = document or in_the_log(client, id_)
         assert_reads(page, document)
+        assert_applied(page, system, id_)
 
 
 def test_an_open_page_outlives_its_gateway(

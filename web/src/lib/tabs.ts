@@ -30,6 +30,13 @@ type Message =
   | { type: 'events'; events: readonly RawEvent[] }
   | { type: 'connection'; connection: Connection };
 
+/** Whether an id is further on than another one: in facts or in ink, of which neither ever goes back. */
+function isAfter(id: string, last: string): boolean {
+  const [epoch, facts, ink] = id.split('-');
+  const [was, hadFacts, hadInk] = last.split('-');
+  return epoch !== was || Number(facts) > Number(hadFacts) || Number(ink) > Number(hadInk);
+}
+
 export class SharedStream {
   #name: string;
   #url: string;
@@ -148,6 +155,8 @@ export class SharedStream {
 
   #follow(event: RawEvent): void {
     if (event.event === 'snapshot') this.#isJoined = true;
+    // A new leader that had not heard the last words of the one before is sent them again, and passes them on to those that had.
+    else if (!isAfter(event.id, this.#lastId)) return;
     // Before it has the beginning, an event is of no use; the leader's answer has it in.
     if (this.#isJoined) this.#take(event);
   }
