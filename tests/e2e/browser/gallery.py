@@ -191,7 +191,7 @@ SCREENS: Final[dict[str, Screen]] = {
     "compared": Screen("locked", _comparing),
     "ledger": Screen("stopped", _spending),
     "share": Screen("done", _opening("page.shareHint")),
-    "source-menu": Screen("done", _opening("page.sourceMenu", "LICENSE")),
+    "source-menu": Screen("done", _opening("outline.sourceMenu", "LICENSE")),
     "keys": Screen("done", _pressing("?")),
     "palette": Screen("done", _pressing("Control+k")),
     "plan": Screen("done", _planning),

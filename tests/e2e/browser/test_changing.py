@@ -6,7 +6,7 @@ import re
 
 import httpx2
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from tests.dictated import DictatedModel
 from tests.e2e.browser.owned import WRITTEN, Owned, editing
@@ -15,6 +15,28 @@ from tests.e2e.browser.visitor import Visitor
 from tests.wording import words
 
 BY_HAND = "Use it as you like."
+HOLD = """
+window.held = null;
+const { set } = Object.getOwnPropertyDescriptor(BroadcastChannel.prototype, 'onmessage');
+Object.defineProperty(BroadcastChannel.prototype, 'onmessage', {
+  set(take) {
+    set.call(this, (event) => (window.held === null ? take(event) : window.held.push(() => take(event))));
+  },
+});
+"""
+"""A script for a tab that follows another: what that one tells it can be held, and let go."""
+READ = """
+(section) => {
+  window.blank = 0;
+  const frame = () => {
+    const words = [...section.querySelectorAll('p, textarea')].filter((one) => Number(getComputedStyle(one).opacity) > 0.5);
+    if (!words.some((one) => one.textContent.trim() || one.value)) window.blank++;
+    requestAnimationFrame(frame);
+  };
+  frame();
+}
+"""
+"""Looks in every frame whether there is anything to read in a section."""
 
 
 @pytest.fixture
@@ -54,6 +76,34 @@ def test_text_by_hand_is_previewed_and_locked_and_a_rewrite_is_offered_beside_it
     button(page, words("edit.update")).click()
     expect(section(page, "Grant").get_by_text(WRITTEN)).to_be_visible()
     until(lambda: not in_the_log(client, owned.id).cells["grant"].locked)
+
+
+def test_a_text_that_was_saved_is_never_blank_whichever_comes_first_the_answer_or_the_fact(
+    visitor: Visitor, owned: Owned
+) -> None:
+    owned.open(visitor)  # It leads, and tells the other one what there is to hear.
+    visitor.context.add_init_script(HOLD)
+    page = owned.open(visitor)
+    part = section(page, "Summary")
+    part.evaluate(READ)
+
+    editing(page, "Summary").fill(BY_HAND)
+    page.evaluate("() => (window.held = [])")
+    button(page, words("edit.save")).click()
+    expect(page.get_by_role("textbox")).to_have_count(0)  # Answered, and not heard of yet.
+    expect(part.get_by_text("In short: granted.")).to_be_visible()
+    page.evaluate("() => { window.held.forEach((take) => take()); window.held = null; }")
+    expect(part.get_by_text(BY_HAND)).to_be_visible()
+
+    answers: list[tuple[Route, APIResponse]] = []
+    page.route("**/cells/sum", lambda route: answers.append((route, route.fetch())))
+    editing(page, "Summary").fill("Use it.")
+    button(page, words("edit.save")).click()
+    expect(page.get_by_role("textbox")).to_have_count(0)  # Heard of, and not answered yet.
+    expect(part.get_by_text("Use it.")).to_be_visible()
+    (route, answer), *_ = answers
+    route.fulfill(response=answer)
+    assert page.evaluate("() => window.blank") == 0
 
 
 def test_who_was_second_loses_nothing(visitor: Visitor, client: httpx2.Client, owned: Owned) -> None:

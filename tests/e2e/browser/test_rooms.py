@@ -125,5 +125,5 @@ def test_a_printed_document_has_headings_text_and_numbered_sources_and_no_button
     for said in ("Terms", "Grant", "Summary", "Anybody may use the work", words("printed.sources")):
         assert said in text, text
     assert re.search(r"1\.\s*LICENSE, " + words("evidence.passage", 1), text), text
-    for control in ("page.share", "page.stop", "page.controlRoom", "tools.edit", "page.addSource", "panels.history"):
+    for control in ("page.share", "page.stop", "page.controlRoom", "tools.edit", "outline.addSource", "panels.history"):
         assert words(control) not in text, text

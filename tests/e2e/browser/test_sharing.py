@@ -59,7 +59,7 @@ def test_a_link_for_reading_changes_nothing(visitor: Visitor, another: Visitor, 
     expect(page.get_by_role("textbox")).to_have_count(0)
     expect(page.get_by_role("toolbar")).to_have_count(0)
     expect(page.get_by_role("alertdialog")).to_have_count(0)
-    for name in ("page.stop", "page.resume", "page.addSource"):
+    for name in ("page.stop", "page.resume", "outline.addSource"):
         expect(button(page, words(name))).to_have_count(0)
     # Nor does the server, whatever the page shows.
     status = page.evaluate(

@@ -48,7 +48,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, model: DictatedModel, notes
 
 def _watched(page: Page) -> None:
     """By hand, as a reader does: add, watch a folder, watch."""
-    button(page, words("page.addSource")).click()
+    button(page, words("outline.addSource")).click()
     button(page, words("watches.addFolder")).click()
     expect(page.get_by_role("button", name="notes", pressed=True)).to_be_visible()
     page.get_by_role("textbox", name=words("watches.files")).fill("*.md")

@@ -37,7 +37,7 @@ export function commandsOf(reader: Reader, run: Run): Command[] {
   );
   if (shown !== null && shown.outline.length > 0) {
     for (const format of ['md', 'html', 'docx', 'json'] satisfies Format[]) {
-      commands.push(action(format, `${page.download}: ${take.formats[format]}`, () => run.export(format)));
+      commands.push(action(format, `${palette.download}: ${take.formats[format]}`, () => run.export(format)));
     }
     commands.push(action('print', take.print, () => setTimeout(print)));
   }
@@ -46,7 +46,7 @@ export function commandsOf(reader: Reader, run: Run): Command[] {
   }
   if (!reader.isReadOnly && shown?.run.type === 'Running') {
     const isOn = shown.policy.on_last_viewer_left !== 'continue';
-    commands.push(action('keep-on', isOn ? page.keepOn : page.keepOnNot, () => void keepOn(reader, isOn)));
+    commands.push(action('keep-on', isOn ? page.keepOn : palette.keepOnNot, () => void keepOn(reader, isOn)));
   }
   const cell = reader.cell ?? reader.section;
   if (cell !== null && shown !== null && !reader.isReadOnly) {

@@ -265,6 +265,20 @@ export const palette = {
   goTo: 'Section',
   source: 'Source',
   action: 'Action',
+  download: 'Download',
+  keepOnNot: 'Pause when I leave',
+};
+
+export const outline = {
+  add: 'Add',
+  addSource: 'Add a source',
+  sourceMenu: (name: string) => `What can be done with source ‘${name}’`,
+  notUpToDate: 'Not up to date',
+};
+
+export const planning = {
+  outline: 'Planning the outline',
+  sources: (read: number, all: number) => `Reading sources, ${read} of ${all}`,
 };
 
 const decimals = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 20 });
@@ -435,6 +449,7 @@ export function receipt(stop: StopReceipt): string {
   return `${count(stop.calls_closed, 'call')} closed in ${seconds(stop.closed_at_ms - stop.asked_at_ms)}${saved}.`;
 }
 
+export const leaving = 'Nobody is watching; it will pause soon.';
 export const nothingRan = 'Nothing was running when it was stopped.';
 
 export const spoken = {
