@@ -165,7 +165,7 @@ def test_a_refusal_takes_away_the_share_that_was_refused_and_at_most_half() -> N
             limit = refused(POLICY, limit, 0, 0) if is_refused else accepted(POLICY, limit)
         return refused(POLICY, limit, 2, 1).now / first(POLICY).now
 
-    assert after(*[False] * 200) == pytest.approx(1 - 1 / 16)
+    assert after(*[False] * 200) == pytest.approx(1 - POLICY.refused_weight, abs=0.01)
     assert after(*[False, False, False, True] * 50) == pytest.approx(0.75, abs=0.1)
     assert after(*[True] * 200) == 0.5
 

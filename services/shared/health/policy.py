@@ -44,12 +44,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """When it is slow."""
     decrease_max: float = 0.5
     """However many are refused, no more than this is taken away at once."""
-    refused_weight: float = 1 / 16
-    """Of the newest call in the share of those that were refused (RFC 8257)."""
-    plateau_ms: int = 45_000
+    refused_weight: float = 1 / 32
+    """Of the newest call in the share of those that were refused (RFC 8257 has a sixteenth, of many more packets)."""
+    plateau_ms: int = 90_000
     """So long it stays about where it was last refused, before it looks again (as CUBIC does, RFC 9438)."""
     creep: float = 0.05
-    """Meanwhile each accepted call adds this share. It balances refusals where their share, squared, is as much: at 7 of 100."""
+    """Meanwhile each accepted call adds this part of the share that is refused: below some five refusals in 100, that is more than
+    they take away."""
     plateau_share: float = 0.95
     slow_factor: float = 2.5
     """Slower than its own normal by this, it has too much to do."""
