@@ -1,9 +1,10 @@
 """How many calls a model takes at a time, found by asking. Pure.
 
 Additive increase, multiplicative decrease (Chiu and Jain, 1989; TCP), as Netflix's concurrency-limits has it for services: one more
-for each round of calls that went well while the limit was in use, a tenth less for a refusal, and likewise when first tokens come
-much later than this model's own normal (the gradient of Vegas and of Gradient2). Two things are as in CUBIC (RFC 9438): far below
-the last refusal it grows fast, and just below it it stays for a while, since each look beyond costs a refused call.
+for each round of calls that went well while the limit was in use; for a refusal, less by the share of the last calls that were refused
+(DCTCP, RFC 8257); a tenth less when first tokens come much later than this model's own normal (the gradient of Vegas and of Gradient2).
+Two things are as in CUBIC (RFC 9438): far below the last refusal it grows fast, and about it it stays for a while, since each look
+beyond costs a refused call.
 """
 
 from __future__ import annotations
