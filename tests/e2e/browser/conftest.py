@@ -1,8 +1,14 @@
-"""Real Chromium on a real system: one browser for all, one system a module, a profile of its own for each test."""
+"""Real Chromium on a real system: one browser and one system for all, a profile of its own for each test.
+
+A module that changes how the system is, or that needs to be alone on it, has one of its own. On the one that is shared, no test leaves
+anything to the next: no document, no dial, no call.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -11,6 +17,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from tests.browser import ARGUMENTS, VARIABLE, found
 from tests.dictated import DictatedModel, dictated_model
 from tests.e2e.browser.states import DEAR
+from tests.e2e.browser.tidying import delete, made_by, maker, put_back
 from tests.e2e.browser.visitor import Visitor
 from tests.system import System, running
 
@@ -34,34 +41,43 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def model() -> Iterator[DictatedModel]:
     """A model that says what the test dictates, for documents whose policy names it."""
     with dictated_model() as started:
         yield started
 
 
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory, model: DictatedModel) -> Iterator[System]:
+@contextlib.contextmanager
+def dictated_system(folder: Path, model: DictatedModel) -> Generator[System]:
     """`scriptorium up`, with the simulator, and the dictated model beside it."""
-    folder = tmp_path_factory.mktemp("up")
     with running(folder / "data", "--writers", "2", "--config", str(model.config(folder, QUICK + DEAR))) as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def system(tmp_path_factory: pytest.TempPathFactory, model: DictatedModel) -> Iterator[System]:
+    """For all modules that have none of their own."""
+    with dictated_system(tmp_path_factory.mktemp("up"), model) as started:
         yield started
 
 
 @pytest.fixture
 def client(system: System) -> Iterator[httpx2.Client]:
-    """An HTTP client of the gateway."""
-    with httpx2.Client(base_url=system.gateway, trust_env=False, timeout=30) as http:
+    """An HTTP client of the gateway. What it made is deleted."""
+    with maker(system) as http:
         yield http
 
 
 @pytest.fixture
 def visitor(browser: Browser, system: System, model: DictatedModel) -> Iterator[Visitor]:
-    """A fresh profile; afterwards, all that must never happen did not."""
+    """A fresh profile; afterwards, all that must never happen did not, and the system is as it was."""
     model.forget()
     visitor = Visitor(browser, system.gateway, viewport={"width": 1400, "height": 900})
     visitor.context.set_default_timeout(PATIENCE_MS)
     yield visitor
+    made = made_by(visitor.context.cookies())
     visitor.close()
     visitor.check()
+    delete(system, made)
+    put_back(system)

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dictated import DictatedModel
+from tests.e2e.browser.conftest import dictated_system
 from tests.e2e.browser.gallery import SCREENS, show
 from tests.e2e.browser.states import Gallery
 from tests.e2e.browser.visitor import Visitor
@@ -23,6 +24,13 @@ NARROW_TOO = frozenset(
 )
 """Where what is on the screen is another thing on a phone."""
 WIDE, NARROW = {"width": 1_400, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, model: DictatedModel) -> Iterator[System]:
+    """One of its own, which holds the documents of the gallery and no others."""
+    with dictated_system(tmp_path_factory.mktemp("up"), model) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

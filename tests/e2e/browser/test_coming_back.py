@@ -36,9 +36,7 @@ from tests.system import System, sections
 from tests.wording import words
 
 FIRST, SECOND, THIRD = "The first words stand here.", " Then come these.", " And these are the last."
-AWAY = (
-    r"net::ERR_(INTERNET_DISCONNECTED|CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|CONNECTION_RESET|EMPTY_RESPONSE)"
-)
+AWAY = r"net::ERR_(INTERNET_DISCONNECTED|CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|CONTENT_LENGTH_MISMATCH|CONNECTION_RESET|EMPTY_RESPONSE)"
 SHOWN = """
 (isShown) => {
   Object.defineProperty(document, 'hidden', { configurable: true, get: () => !isShown });

@@ -10,11 +10,19 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.dictated import MODEL, DictatedModel
+from tests.e2e.browser.conftest import dictated_system
 from tests.e2e.browser.reading import button, create, in_the_log, section, until
 from tests.e2e.browser.states import Gallery
 from tests.e2e.browser.visitor import Visitor
 from tests.system import System
 from tests.wording import words
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, model: DictatedModel) -> Iterator[System]:
+    """One of its own: in the end all its models are busy."""
+    with dictated_system(tmp_path_factory.mktemp("up"), model) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

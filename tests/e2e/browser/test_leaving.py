@@ -24,6 +24,7 @@ from schemas.streams import LEASE_TTL_S
 from schemas.values import Policy
 from services.gateway.leases import RENEW_S
 from tests.e2e.browser.reading import LICENSE, create, in_the_log, section, until
+from tests.e2e.browser.tidying import maker, put_back
 from tests.e2e.browser.visitor import Visitor
 from tests.system import System, sections
 
@@ -77,7 +78,8 @@ def see(page: Page) -> None:
 def evening(browser: Browser, system: System) -> Iterator[Evening]:
     """All of it at once, so that the grace is waited for once."""
     with ExitStack() as stack:
-        client = stack.enter_context(httpx2.Client(base_url=system.gateway, trust_env=False, timeout=30))
+        stack.callback(put_back, system)
+        client = stack.enter_context(maker(system))
         simulator = stack.enter_context(httpx2.Client(base_url=system.simulator, trust_env=False, timeout=30))
         second, third = (stack.enter_context(system.another_gateway()) for _ in range(2))
         simulator.patch("/dials", json={"dials": SLOW}).raise_for_status()
