@@ -16,15 +16,24 @@ class StopDocument(Command, frozen=True, kw_only=True, tag=True):
     """Stop now, whoever is watching."""
 
 
+class StopCell(Command, frozen=True, kw_only=True, tag=True):
+    """Stop one cell that is queued or being written; the document goes on. The planner's cell is stopped with its document only."""
+
+    cell: str
+
+
 class ResumeDocument(Command, frozen=True, kw_only=True, tag=True):
-    """Go on with a paused document; cells that had failed for good are tried again."""
+    """Go on with a paused document, or with one that is complete but for cells that failed or were stopped: those are tried again.
+
+    A cell that was stopped by itself stays so through a stop and a resume of its document.
+    """
 
 
 class DeleteDocument(Command, frozen=True, kw_only=True, tag=True):
     """Purge all that is kept of it. Its calls have been stopped."""
 
 
-AnyCommand = StopDocument | ResumeDocument | DeleteDocument
+AnyCommand = StopDocument | StopCell | ResumeDocument | DeleteDocument
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(AnyCommand).decode

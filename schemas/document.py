@@ -88,6 +88,9 @@ class Cancelled(State, frozen=True, kw_only=True, tag=True):
     at_ms: int
     reason: CancelReason
     closed_at_ms: int | None = None
+    asked_at_ms: int | None = None
+    """When this cell alone was to be stopped: then it stays so until somebody asks for it, or its inputs change. None: it was stopped
+    with its document, and goes on with it."""
 
 
 CellState = Waiting | Queued | Writing | Retrying | Completed | Failed | Cancelled
@@ -173,6 +176,16 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """Why its text is not what its inputs ask for, where it is not, and nobody is writing it."""
 
 
+def is_stopped_alone(cell: Cell | None) -> bool:
+    """Whether a cell was stopped by itself, not with its document."""
+    return cell is not None and isinstance(cell.state, Cancelled) and cell.state.asked_at_ms is not None
+
+
+def is_missing(cell: Cell) -> bool:
+    """Whether a document that is complete lacks this cell's newest revision: going on with it tries again."""
+    return isinstance(cell.state, Failed | Cancelled)
+
+
 # -- Sources ------------------------------------------------------------------------------------------------------------
 
 
@@ -213,7 +226,7 @@ class Paused(Run, frozen=True, kw_only=True, tag=True):
 
 
 class Done(Run, frozen=True, kw_only=True, tag=True):
-    """Every cell completed or failed for good."""
+    """Every cell is completed, has failed for good, or was stopped by itself."""
 
     at_ms: int
 

@@ -97,17 +97,19 @@ class DocumentPaused(Fact, frozen=True, kw_only=True, tag=True):
 class DocumentResumed(Fact, frozen=True, kw_only=True, tag=True):
     """Go on: what is finished stays, what was cut off is written anew. Running time counts on from here.
 
-    After an edit of what was over, a cell that had failed for good stays failed, unless what it is written from has changed.
+    A cell that was stopped by itself stays so, unless what it is written from has changed, or what is asked to go on was over. After an
+    edit of what was over, so does a cell that had failed for good.
     """
 
     because: ResumeReason = "asked"
 
 
 class DocumentCompleted(Fact, frozen=True, kw_only=True, tag=True):
-    """Every cell is completed or has failed for good."""
+    """Every cell is completed, has failed for good, or was stopped by itself."""
 
     cells_completed: int
     cells_failed: int
+    cells_stopped: int = 0
 
 
 class DocumentFailed(Fact, frozen=True, kw_only=True, tag=True):
@@ -142,10 +144,21 @@ class CellsQueued(Fact, frozen=True, kw_only=True, tag=True):
 
 
 class CellWithdrawn(Fact, frozen=True, kw_only=True, tag=True):
-    """Job number `job` is not wanted any more: what the cell is to be written from is changing, or the cell is gone."""
+    """Job number `job` is not wanted any more: what the cell is to be written from is changing, or the cell is gone.
+
+    Of a cell that was stopped by itself: its text is right again as it is.
+    """
 
     cell: str
     job: int
+
+
+class CellStopped(Fact, frozen=True, kw_only=True, tag=True):
+    """Somebody stopped this one cell: whoever writes job number `job` closes its model connections. The document goes on without it."""
+
+    cell: str
+    job: int
+    asked_at_ms: int
 
 
 class StaleCells(msgspec.Struct, frozen=True, kw_only=True):
@@ -461,6 +474,7 @@ AnyFact = (
     | CellQueued
     | CellsQueued
     | CellWithdrawn
+    | CellStopped
     | CellsStaled
     | CellsFreshened
     | AttemptStarted

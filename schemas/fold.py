@@ -43,6 +43,7 @@ from schemas.document import (
     StopReceipt,
     Waiting,
     Writing,
+    is_stopped_alone,
 )
 from schemas.events import (
     PLAN_CELL,
@@ -59,6 +60,7 @@ from schemas.events import (
     CellsFreshened,
     CellsQueued,
     CellsStaled,
+    CellStopped,
     CellWithdrawn,
     DocumentCompleted,
     DocumentCreated,
@@ -154,6 +156,8 @@ def _folded(document: Document, fact: AnyFact, sequence: int) -> Document:  # no
             return reduce(lambda before, one: _folded(before, one, sequence), fact.cells, document)
         case CellWithdrawn():
             return _cell(document, fact.cell, lambda cell: _withdrawn(cell, fact))
+        case CellStopped():
+            return _cell(document, fact.cell, lambda cell: _stopped(cell, fact))
         case CellsStaled():
             return _staled(document, fact)
         case CellsFreshened():
@@ -252,7 +256,11 @@ def _resumed(document: Document, fact: DocumentResumed) -> Document:
     if not isinstance(document.run, Paused):  # It was over; going on means running its full time again.
         left_ms = document.policy.deadline_s * 1_000
     run = Running(since_ms=fact.at_ms, deadline_ms=fact.at_ms + left_ms)
-    change = _unbroken if fact.because == "edited" else _awaiting
+    change = _awaiting
+    if fact.because == "edited":
+        change = _unbroken
+    elif isinstance(document.run, Paused):
+        change = _going_on
     policy = document.policy
     if isinstance(document.run, Paused) and document.run.reason == "plan_ready":
         policy = replace(policy, plan_first=False)
@@ -312,7 +320,7 @@ def _receipt(document: Document, fact: AttemptCancelled) -> Document:
     )
     document = replace(document, ledger=ledger)
     stop = document.stop
-    if stop is None or fact.reason != "stopped":
+    if stop is None or fact.reason != "stopped" or is_stopped_alone(document.cells.get(fact.cell)):
         return document
     stop = replace(
         stop,
@@ -359,9 +367,30 @@ def _queued(cell: Cell, fact: CellQueued, sequence: int) -> Cell:
 
 
 def _withdrawn(cell: Cell, fact: CellWithdrawn) -> Cell:
-    if fact.job != cell.job or not isinstance(cell.state, Queued | Writing | Retrying):
+    in_flight = isinstance(cell.state, Queued | Writing | Retrying)
+    if fact.job != cell.job or not (in_flight or is_stopped_alone(cell)):
         return cell
     return replace(_dried(cell, cell.job), state=_idle(cell))
+
+
+def _stopped(cell: Cell, fact: CellStopped) -> Cell:
+    if fact.job != cell.job:
+        return cell
+    match cell.state:
+        case Writing(attempt=attempt) | Retrying(attempt=attempt):
+            closed_at_ms = None
+        case Queued():
+            attempt, closed_at_ms = cell.attempt, fact.at_ms  # Nothing is open.
+        case _:
+            return cell
+    state = Cancelled(
+        attempt=attempt,
+        at_ms=fact.at_ms,
+        reason="stopped",
+        closed_at_ms=closed_at_ms,
+        asked_at_ms=fact.asked_at_ms,
+    )
+    return replace(cell, state=state, asked=False)
 
 
 def _idle(cell: Cell) -> Completed | Waiting:
@@ -488,13 +517,18 @@ def _cut_off(cell: Cell, at_ms: int) -> Cell:
 
 
 def _awaiting(cell: Cell) -> Cell:
-    """After a resume, all that is not finished waits to be queued anew."""
+    """Where what was over is to go on, all that is not finished waits to be queued anew."""
     return cell if isinstance(cell.state, Completed | Waiting) else replace(cell, state=_idle(cell))
 
 
+def _going_on(cell: Cell) -> Cell:
+    """After a pause, so does all but what somebody stopped by itself."""
+    return cell if is_stopped_alone(cell) else _awaiting(cell)
+
+
 def _unbroken(cell: Cell) -> Cell:
-    """After an edit of what was over, so does what was cut off."""
-    return cell if isinstance(cell.state, Failed) else _awaiting(cell)
+    """After an edit of what was over, so does what was cut off with it."""
+    return cell if isinstance(cell.state, Failed) else _going_on(cell)
 
 
 def _answered(cell: Cell) -> Cell:

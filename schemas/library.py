@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from schemas.cells import wanted_cells
-from schemas.document import Completed, Document, Failed
+from schemas.document import Completed, Document, Failed, is_stopped_alone
 
 BRIEF_CHARACTERS_MAX = 300
 RunName = Literal["Running", "Paused", "Done", "Abandoned", "Deleted"]
@@ -27,6 +27,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     cells: int = 0
     cells_done: int = 0
     cells_failed: int = 0
+    cells_stopped: int = 0
+    """Each by itself, not with its document."""
     sources: int = 0
     cost: float = 0.0
 
@@ -50,6 +52,7 @@ def card_of(document: Document) -> Card:
         cells=len(wanted_cells(document.outline, document.sources)),
         cells_done=sum(isinstance(cell.state, Completed) for cell in cells),
         cells_failed=sum(isinstance(cell.state, Failed) for cell in cells),
+        cells_stopped=sum(map(is_stopped_alone, cells)),
         sources=len(document.sources),
         cost=round(document.ledger.cost, 6),
     )

@@ -27,7 +27,20 @@ from schemas.cells import (
     plan_digest,
     wanted_cells,
 )
-from schemas.document import Abandoned, Cell, Document, Done, Failed, Paused, Queued, Retrying, Running, Source, Writing
+from schemas.document import (
+    Abandoned,
+    Cell,
+    Document,
+    Done,
+    Failed,
+    Paused,
+    Queued,
+    Retrying,
+    Running,
+    Source,
+    Writing,
+    is_stopped_alone,
+)
 from schemas.events import PLAN_CELL
 from schemas.values import Reason, ReasonKind, Section
 
@@ -48,7 +61,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: bool
     """Its job is on the queue, or somebody writes it."""
     is_over: bool
-    """Written, or given up, as it is wanted; or locked."""
+    """Written, given up or stopped by itself, as it is wanted; or locked."""
     may_write: bool
     """Nobody has to ask for it first."""
     is_stale: bool
@@ -122,6 +135,8 @@ def _is_over(cell: Cell, name: str | None) -> bool:
         return not cell.asked  # What is asked for is a rewrite to stand beside it.
     if isinstance(cell.state, Failed):
         return name is not None and cell.input_digest == name
+    if is_stopped_alone(cell) and not cell.asked and name is not None and cell.input_digest == name:
+        return True
     # Whatever it is doing: a text that is there already needs nobody to write it.
     return cell.completed is not None and cell.completed.input_digest == name and not cell.completed.by_hand
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any, Literal, NamedTuple
 
@@ -11,7 +12,7 @@ import httpx2
 import msgspec
 
 from schemas import document as documents
-from schemas.document import Cancelled, Document, Paused
+from schemas.document import Cancelled, Document, Done, Paused
 from tests.system import Viewer, create, sections
 
 How = Literal["leaving", "button"]
@@ -34,6 +35,7 @@ class Call(msgspec.Struct):
     """One call as the simulator saw it; moments in milliseconds since the Unix epoch."""
 
     id: str
+    cell: str
     ended: Literal["open", "finished", "failed", "client_gone"]
     began_at_ms: float
     ended_at_ms: float | None = None
@@ -86,6 +88,42 @@ async def stop(gateway: httpx2.AsyncClient, simulator: httpx2.AsyncClient, how: 
         asked_at_ms = time.time() * 1_000
     async with asyncio.timeout(GONE_S_MAX):
         return await _stopped(gateway, simulator, made["id"], asked_at_ms)
+
+
+class StoppedCell(NamedTuple):
+    """One cell that was stopped while the others went on."""
+
+    id: str
+    cell: str
+    asked_at_ms: float
+    document: Document
+    calls: list[Call]
+
+
+async def stop_cell(gateway: httpx2.AsyncClient, simulator: httpx2.AsyncClient, cell: str) -> StoppedCell:
+    """Have a document written, stop one cell in the middle of its text, and return once the document has ended."""
+    policy = {"grace_ms": "never", "model": f"simulator/{MODEL}"}
+    made = await create(gateway, brief="Scriptoria", sources=[SOURCE], outline=sections(SECTIONS), policy=policy)
+    async with asyncio.timeout(GONE_S_MAX):
+        document = await _until(gateway, made["id"], lambda now: _has_words(now, cell))
+        asked_at_ms = time.time() * 1_000
+        path = f"/api/documents/{made['id']}/cells/{cell}/stop"
+        (await gateway.post(path, headers={"Authorization": f"Bearer {made['key']}"})).raise_for_status()
+        document = await _until(gateway, made["id"], lambda now: isinstance(now.run, Done) and not now.open_calls)
+    return StoppedCell(made["id"], cell, asked_at_ms, document, await calls_of(simulator, made["id"]))
+
+
+def _has_words(document: Document, cell: str) -> bool:
+    found = document.cells.get(cell)
+    return found is not None and found.ink is not None and bool(found.ink.text)
+
+
+async def _until(gateway: httpx2.AsyncClient, id_: str, holds: Callable[[Document], bool]) -> Document:
+    while True:
+        document = documents.decode((await gateway.get(f"/api/documents/{id_}")).content)
+        if holds(document):
+            return document
+        await asyncio.sleep(POLL_S)
 
 
 async def _stopped(gateway: httpx2.AsyncClient, simulator: httpx2.AsyncClient, id_: str, asked_at_ms: float) -> Stopped:

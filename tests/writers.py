@@ -20,6 +20,7 @@ from schemas.document import Document
 from schemas.events import (
     AnyFact,
     CellQueued,
+    CellStopped,
     DocumentCreated,
     DocumentPaused,
     Fact,
@@ -175,6 +176,11 @@ class Desk:
         """Stop."""
         at_ms = now_ms()
         await self.say(DocumentPaused(at_ms=at_ms, reason="stop_asked", asked_at_ms=at_ms))
+
+    async def stop_cell(self, cell: str, job: int = 1) -> None:
+        """Stop it alone."""
+        at_ms = now_ms()
+        await self.say(CellStopped(at_ms=at_ms, cell=cell, job=job, asked_at_ms=at_ms))
 
     def heard(self, kind: type[F], cell: str | None = None) -> list[F]:
         """The facts of one kind so far."""

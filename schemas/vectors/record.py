@@ -36,6 +36,7 @@ from schemas.events import (
     CellsFreshened,
     CellsQueued,
     CellsStaled,
+    CellStopped,
     CellUnlocked,
     CellWithdrawn,
     DocumentCompleted,
@@ -193,6 +194,10 @@ def _cancelled(cell: str, attempt: int, reason: CancelReason = "stopped", text: 
     )
 
 
+def _cell_stopped(cell: str, job: int = 1) -> CellStopped:
+    return CellStopped(at_ms=1_610, cell=cell, job=job, asked_at_ms=1_600)
+
+
 def _stories() -> dict[str, list[Event]]:
     a1, a2, a3 = attempt_number(1, 1, 1), attempt_number(1, 1, 2), attempt_number(1, 2, 1)
     b1, r1 = attempt_number(2, 1, 1), attempt_number(3, 1, 1)
@@ -243,6 +248,55 @@ def _stories() -> dict[str, list[Event]]:
             _started("a", b1),
             *_ink("a", b1, "Anew.", 2),
             *_ink("a", a1, text, 3),
+        ],
+        "cells are stopped by themselves, and a stop and a resume of all leave them so": [
+            _create("a", "b", "c"),
+            CellsQueued(at_ms=1_101, cells=(_queued("a"), _queued("b"), _queued("c"))),
+            _started("a", a1),
+            *_ink("a", a1, "Ü😀", 1),
+            _cell_stopped("a"),
+            _cell_stopped("b"),
+            _started("c", a1),
+            _cell_stopped("c", job=2),
+            _started("b", a1),
+            stop,
+            _cancelled("a", a1, text="Ü😀, and as far as that."),
+            _settled("a", a1, "cancelled"),
+            _cancelled("c", a1),
+            CellFailed(at_ms=1_670, cell="a", revision=1, job=1, kind="deadline", message="Too late."),
+            DocumentResumed(at_ms=9_000),
+            _queued("c", job=2),
+            _started("c", b1),
+            _completed("c", b1, text),
+            DocumentCompleted(at_ms=9_100, cells_completed=1, cells_failed=0, cells_stopped=2),
+        ],
+        "a cell that was stopped between two tries outlives an edit, and goes on with the document that was over": [
+            _create("a", "b"),
+            *write[:5],
+            _failed("a", a1, text="Half"),
+            _cell_stopped("a"),
+            _cancelled("a", a1),
+            DocumentCompleted(at_ms=1_700, cells_completed=0, cells_failed=0, cells_stopped=1),
+            DocumentEdited(at_ms=2_000, title="Other"),
+            DocumentResumed(at_ms=2_010, because="edited"),
+            DocumentCompleted(at_ms=2_020, cells_completed=0, cells_failed=0, cells_stopped=1),
+            DocumentResumed(at_ms=9_000),
+            _queued("a", job=2),
+            _started("a", b1),
+            *_ink("a", b1, "Anew.", 2),
+        ],
+        "a rewrite is stopped, and what there was is right again": [
+            _create("a", "b"),
+            *write,
+            _completed("a", a1, text),
+            UpdateAsked(at_ms=2_000, cells=("a",)),
+            _queued("a", job=2, revision=2),
+            _started("a", b1),
+            *_ink("a", b1, "New", 1),
+            _cell_stopped("a", job=2),
+            _cancelled("a", b1, text="New and"),
+            CellWithdrawn(at_ms=2_040, cell="a", job=1),
+            CellWithdrawn(at_ms=2_050, cell="a", job=2),
         ],
         "what was cut off is read by whoever comes when its ink is gone": [
             _create("a", "b"),

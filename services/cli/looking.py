@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Annotated
 
 import msgspec
 import typer
 
-from schemas.document import Abandoned, Document, Done, Failed, Paused, Running, StopReceipt
+from schemas.document import (
+    Abandoned,
+    Cancelled,
+    Cell,
+    CellState,
+    Document,
+    Done,
+    Paused,
+    Queued,
+    Retrying,
+    Running,
+    StopReceipt,
+    Writing,
+    is_missing,
+)
 from schemas.outline_markdown import written_outline
+from schemas.standing import IN_FLIGHT
 from services.cli import options, showing
 from services.cli.asking import Asking
 from services.cli.changing import How, Step, change
-from services.cli.progress import follow
+from services.cli.progress import follow, words_of
 from services.cli.refused import refused
 from services.client import DocumentClient
 
@@ -28,6 +44,15 @@ class Stopped(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     run: str
     stop: StopReceipt | None
+
+
+class StoppedCell(msgspec.Struct, frozen=True, kw_only=True):
+    """What `stop --cell` answers as JSON."""
+
+    id: str
+    run: str
+    cell: str
+    state: CellState
 
 
 def show(
@@ -70,6 +95,10 @@ def watch(doc: options.Doc, gateway: options.Gateway = None, json: options.Json 
 
 def stop(
     doc: options.Doc,
+    cell: Annotated[
+        str | None,
+        typer.Option(metavar="CELL", help="Only this cell; the document goes on without it, and `rewrite` writes it."),
+    ] = None,
     key_file: options.KeyFile = None,
     gateway: options.Gateway = None,
     json: options.Json = False,
@@ -79,21 +108,51 @@ def stop(
 
     async def work() -> int:
         async with asking.document(doc) as document:
+            if cell is not None:
+                return await _stop_cell(asking, document, cell)
             await document.stop()
-            found = await _closed(document)
+            found = await _closed(document, lambda now: not isinstance(now.run, Running) and not now.open_calls)
         asking.answer(Stopped(id=found.id, run=type(found.run).__name__, stop=found.stop), _receipt(found))
         return int(isinstance(found.run, Running))
 
     asking.run(work())
 
 
-async def _closed(document: DocumentClient) -> Document:
+async def _stop_cell(asking: Asking, document: DocumentClient, id_: str) -> int:
+    await document.stop_cell(id_)
+    found = await _closed(document, lambda now: _is_closed(now, id_))
+    state = found.cells.get(id_, Cell(id=id_)).state
+    answer = StoppedCell(id=found.id, run=type(found.run).__name__, cell=id_, state=state)
+    asking.answer(answer, _cell_receipt(id_, state))
+    return int(not _is_closed(found, id_))
+
+
+def _is_closed(document: Document, id_: str) -> bool:
+    """Nobody writes the cell, and no call for it is open."""
+    cell = document.cells.get(id_)
+    is_open = any(key.partition("/")[0] == id_ for key in document.open_calls)
+    return cell is None or not (isinstance(cell.state, IN_FLIGHT) or is_open)
+
+
+def _cell_receipt(id_: str, state: CellState) -> str:
+    match state:
+        case Queued() | Writing() | Retrying():
+            return "Stopping was asked for, and is not done yet: `scriptorium show` tells."
+        case Cancelled(asked_at_ms=int(asked), closed_at_ms=int(closed)):
+            return f"{id_}: stopped after {closed - asked} ms. `scriptorium rewrite` writes it."
+        case Cancelled():
+            return f"{id_}: stopped."
+        case _:
+            return f"{id_}: {words_of(state)}; there was nothing to stop."
+
+
+async def _closed(document: DocumentClient, is_closed: Callable[[Document], bool]) -> Document:
     """Once every call is closed, or as far as it got in reasonable time."""
     found = await document.get()
     try:
         async with asyncio.timeout(ANSWERED_S), aclosing(document.watch()) as documents:
             async for found in documents:
-                if not isinstance(found.run, Running) and not found.open_calls:
+                if is_closed(found):
                     break
     except TimeoutError:
         return found
@@ -140,8 +199,8 @@ def resume(
 
 
 def _can_resume(document: Document) -> bool:
-    failed = any(isinstance(cell.state, Failed) for cell in document.cells.values())
-    return isinstance(document.run, Paused | Abandoned) or (isinstance(document.run, Done) and failed)
+    missing = any(is_missing(cell) for cell in document.cells.values())
+    return isinstance(document.run, Paused | Abandoned) or (isinstance(document.run, Done) and missing)
 
 
 async def _begun(document: DocumentClient, sequence: int) -> Document:

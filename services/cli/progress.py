@@ -29,6 +29,8 @@ from schemas.document import (
     Source,
     Waiting,
     Writing,
+    is_missing,
+    is_stopped_alone,
 )
 from schemas.events import PLAN_CELL
 from schemas.standing import is_settled
@@ -44,7 +46,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     document: Document
     went_wrong: bool
-    """It was given up or stopped, or a cell of it failed."""
+    """It was given up or stopped, or a cell of it failed or was stopped."""
 
 
 async def follow(document: DocumentClient, console: Console, since: int = 0) -> Outcome:
@@ -85,14 +87,14 @@ def is_drawn(console: Console) -> bool:
 
 
 def news(document: Document, said: set[str]) -> Iterator[str]:
-    """A line for each section and source that is done or failed, each once."""
+    """A line for each section and source that is done, failed or was stopped by itself, each once."""
     found: dict[str, str] = {}
     for id_, source in document.sources.items():
         if source.failure is not None:
             found[f"source {id_} {source.given.digest}"] = f"! {source.given.name}: {source.failure}"
     for section in document.outline:
         cells = [document.cells.get(id_, Cell(id=id_)) for id_ in cells_of_section(section, document.sources)]
-        over = [cell for cell in cells if isinstance(cell.state, Completed | Failed)]
+        over = [cell for cell in cells if isinstance(cell.state, Completed | Failed) or is_stopped_alone(cell)]
         if cells and len(over) == len(cells):
             revisions = ",".join(str(cell.revision) for cell in cells)
             sign, words, counted = line_of(document, section)
@@ -106,8 +108,8 @@ def news(document: Document, said: set[str]) -> Iterator[str]:
 
 
 def _outcome(document: Document, since: int) -> Outcome:
-    failed = any(isinstance(cell.state, Failed) and cell.asked_at >= since for cell in document.cells.values())
-    return Outcome(document=document, went_wrong=failed or not isinstance(document.run, Done))
+    missing = any(is_missing(cell) and cell.asked_at >= since for cell in document.cells.values())
+    return Outcome(document=document, went_wrong=missing or not isinstance(document.run, Done))
 
 
 class Progress:

@@ -269,8 +269,8 @@ def cards(found: Sequence[Card]) -> RenderableType:
         return Text("There is no such document of yours here.")
     table = _table("Id", "Title", "State", "Cells", "Sources", "Changed", "Cost")
     for card in found:
-        failed = f", {card.cells_failed} failed" if card.cells_failed else ""
-        done = f"{card.cells_done} of {card.cells}{failed}"
+        missing = {"failed": card.cells_failed, "stopped": card.cells_stopped}
+        done = ", ".join([f"{card.cells_done} of {card.cells}", *(f"{n} {what}" for what, n in missing.items() if n)])
         title = card.title or card.brief.strip().partition("\n")[0]
         changed = when(card.changed_at_ms or card.created_at_ms)
         _row(table, card.id[:SHORT_ID_CHARACTERS], title, card.run, done, card.sources, changed, f"${card.cost:.4f}")

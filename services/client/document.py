@@ -119,6 +119,10 @@ class DocumentClient(Edits[Edited]):
         """Stop now; what is finished stays."""
         await self._wire.send("POST", f"{self._path}/stop", headers=self._key)
 
+    async def stop_cell(self, cell: str) -> None:
+        """Stop one cell that is queued or being written; the document goes on without it."""
+        await self._wire.send("POST", f"{self._path}/cells/{segment(cell)}/stop", headers=self._key)
+
     async def resume(self) -> None:
         """Go on with a paused document. It pauses again where nobody watches it."""
         await self._wire.send("POST", f"{self._path}/resume", headers=self._key)

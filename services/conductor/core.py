@@ -11,12 +11,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from schemas.attempts import job_of
 from schemas.cells import plan_digest
-from schemas.commands import AnyCommand, DeleteDocument, ResumeDocument, StopDocument
+from schemas.commands import AnyCommand, DeleteDocument, ResumeDocument, StopCell, StopDocument
 from schemas.document import (
     Abandoned,
+    Cancelled,
     Cell,
     Completed,
     Deleted,
@@ -28,6 +30,8 @@ from schemas.document import (
     Retrying,
     Running,
     Writing,
+    is_missing,
+    is_stopped_alone,
 )
 from schemas.events import (
     PLAN_CELL,
@@ -37,6 +41,7 @@ from schemas.events import (
     CellsFreshened,
     CellsQueued,
     CellsStaled,
+    CellStopped,
     CellWithdrawn,
     DocumentCompleted,
     DocumentDeleted,
@@ -141,8 +146,10 @@ def _at_rest(document: Document, situation: Situation) -> Decision:
         case _:
             # What costs no call goes on: sources are read, and what is not up to date is marked.
             found = standings(document)
+            right = [_withdraw(one.cell, now_ms) for one in found.values() if _is_right_again(one)]
             return Decision(
-                facts=_staleness(document, found, now_ms), jobs=_reading(document, "interactive", now_ms + READ_MS)
+                facts=(*right, *_staleness(document, found, now_ms)),
+                jobs=_reading(document, "interactive", now_ms + READ_MS),
             )
 
 
@@ -153,9 +160,14 @@ def obey(document: Document, command: AnyCommand, now_ms: int) -> tuple[AnyFact,
             return (DocumentDeleted(at_ms=now_ms),)
         case StopDocument(asked_at_ms=asked_at_ms), Running():
             return (DocumentPaused(at_ms=now_ms, reason="stop_asked", asked_at_ms=min(asked_at_ms, now_ms)),)
+        case StopCell(cell=id_, asked_at_ms=asked_at_ms), Running() if id_ != PLAN_CELL:
+            cell = document.cells.get(id_)
+            if cell is None or not isinstance(cell.state, IN_FLIGHT):
+                return ()
+            return (CellStopped(at_ms=now_ms, cell=id_, job=cell.job, asked_at_ms=min(asked_at_ms, now_ms)),)
         case ResumeDocument(), Paused() | Abandoned():
             return (DocumentResumed(at_ms=now_ms),)
-        case ResumeDocument(), Done() if any(isinstance(cell.state, Failed) for cell in document.cells.values()):
+        case ResumeDocument(), Done() if any(is_missing(cell) for cell in document.cells.values()):
             return (DocumentResumed(at_ms=now_ms),)
         case _:
             return ()
@@ -229,7 +241,8 @@ def _settles_at_ms(document: Document) -> int:
     """Until when calls may still be settled whose cells are over: the text comes first, and the bill right behind it."""
     open_cells = {key.partition("/")[0] for key in document.open_calls}
     states = [document.cells[id_].state for id_ in open_cells if id_ in document.cells]
-    return max((state.at_ms + SETTLING_MS for state in states if isinstance(state, Completed | Failed)), default=0)
+    over = [state.at_ms for state in states if isinstance(state, Completed | Failed | Cancelled)]
+    return max((at_ms + SETTLING_MS for at_ms in over), default=0)
 
 
 def _is_in_flight(document: Document, situation: Situation) -> bool:
@@ -323,6 +336,8 @@ def _next(one: Standing, *, lost: bool) -> Literal["rest", "wait", "begin", "go 
     if one.is_over and in_flight:
         # Of a text that was locked meanwhile, a rewrite is offered; of one that is right as it is, none is needed.
         return "go on" if one.cell.locked else "withdraw"
+    if _is_right_again(one):
+        return "withdraw"
     if one.is_over or not one.may_write:
         return "rest"
     if one.digest is None:
@@ -330,6 +345,11 @@ def _next(one: Standing, *, lost: bool) -> Literal["rest", "wait", "begin", "go 
     if not in_flight:
         return "begin"
     return "again" if lost or one.cell.input_digest != one.digest else "go on"
+
+
+def _is_right_again(one: Standing) -> bool:
+    """Stopped by itself, and what it has is what is wanted: nothing is missing."""
+    return one.is_over and is_stopped_alone(one.cell) and not one.cell.locked and one.cell.input_digest != one.digest
 
 
 def _gone(document: Document, found: Mapping[str, Standing]) -> Iterator[Cell]:
@@ -432,9 +452,12 @@ def _job(document: Document, cell: Cell, run: Running) -> PlanOutline | WriteCel
 
 def _completed(cells: Iterable[Cell], now_ms: int) -> DocumentCompleted:
     states = [cell.state for cell in cells]
-    completed = sum(isinstance(state, Completed) for state in states)
-    failed = sum(isinstance(state, Failed) for state in states)
-    return DocumentCompleted(at_ms=now_ms, cells_completed=completed, cells_failed=failed)
+    return DocumentCompleted(
+        at_ms=now_ms,
+        cells_completed=sum(isinstance(state, Completed) for state in states),
+        cells_failed=sum(isinstance(state, Failed) for state in states),
+        cells_stopped=sum(isinstance(state, Cancelled) for state in states),
+    )
 
 
 def _expired(document: Document, now_ms: int) -> tuple[AnyFact, ...]:
@@ -445,7 +468,9 @@ def _expired(document: Document, now_ms: int) -> tuple[AnyFact, ...]:
         )
     found = standings(document).values()
     cells = [one.cell for one in found]
-    late = [one.cell for one in found if one.may_write and not isinstance(one.cell.state, Completed | Failed)]
+    late = [
+        one.cell for one in found if one.may_write and not isinstance(one.cell.state, Completed | Failed | Cancelled)
+    ]
     given_up = [
         CellFailed(
             at_ms=now_ms,
@@ -457,6 +482,5 @@ def _expired(document: Document, now_ms: int) -> tuple[AnyFact, ...]:
         )
         for cell in late
     ]
-    failed = len(late) + sum(isinstance(cell.state, Failed) for cell in cells)
-    completed = sum(isinstance(cell.state, Completed) for cell in cells)
-    return (*given_up, DocumentCompleted(at_ms=now_ms, cells_completed=completed, cells_failed=failed))
+    over = _completed(cells, now_ms)
+    return (*given_up, replace(over, cells_failed=over.cells_failed + len(late)))

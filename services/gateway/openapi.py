@@ -215,6 +215,15 @@ CALLS: tuple[Call, ...] = (
         query=("last_event_id",),
     ),
     Call("post", f"{_ID}/stop", "Stop, whoever is watching.", None, {202: None}, (401, 403, 404, 503), needs_key=True),
+    Call(
+        "post",
+        f"{_ID}/cells/{{cell}}/stop",
+        "Stop one cell that is queued or being written; the document goes on without it.",
+        None,
+        {202: None},
+        (401, 403, 404, 409, 503),
+        needs_key=True,
+    ),
     *EDIT_CALLS,
     *WATCH_CALLS,
     Call(

@@ -19,10 +19,12 @@ from starlette.routing import Route
 
 from schemas import commands, subjects
 from schemas.asyncapi import asyncapi
-from schemas.commands import AnyCommand, ResumeDocument, StopDocument
+from schemas.commands import AnyCommand, ResumeDocument, StopCell, StopDocument
 from schemas.document import Document
+from schemas.events import PLAN_CELL
 from schemas.passages import Passages, PassagesRead
 from schemas.requests import NAME_CHARACTERS_MAX, DemoAsked, Demos, DocumentAsked, DocumentMade, Health, UploadMade
+from schemas.standing import wanted_cell
 from schemas.values import SOURCE_BYTES_MAX
 from services.gateway import demos, page_files
 from services.gateway.access import Access, keep, new_id
@@ -125,6 +127,7 @@ class Face:
             Route("/api/documents/{id}", self.read, methods=["GET"]),
             Route("/api/documents/{id}/events", self.events, methods=["GET"]),
             Route("/api/documents/{id}/stop", self._commanding(StopDocument), methods=["POST"]),
+            Route("/api/documents/{id}/cells/{cell}/stop", self.stop_cell, methods=["POST"]),
             Route("/api/documents/{id}/resume", self._commanding(ResumeDocument), methods=["POST"]),
             Route("/api/documents/{id}/sources/{source}/passages", self.passages, methods=["GET"]),
             Route("/api/documents/{id}/sources/{source}/passages/{number:int}", self.passage, methods=["GET"]),
@@ -213,13 +216,30 @@ class Face:
         async def handler(request: Request) -> Response:
             id_ = _document_id(request)
             await self.access.check(request, id_)
-            wish: AnyCommand = command(document=id_, asked_at_ms=now_ms())
-            await self.bus.js.publish(
-                subjects.command(id_), commands.encode(wish), headers={subjects.HEADER_MESSAGE_ID: new_id()}
-            )
-            return Response(b"{}", 202, media_type=JSON)
+            return await self._wished(command(document=id_, asked_at_ms=now_ms()))
 
         return handler
+
+    async def stop_cell(self, request: Request) -> Response:
+        """Stop one cell; where nobody writes it, that is so already."""
+        asked_at_ms, id_, cell = now_ms(), _document_id(request), str(request.path_params["cell"])
+        await self.access.check(request, id_)
+        if cell == PLAN_CELL:
+            raise Problem(409, "The outline is not stopped by itself: nothing goes on without it. Stop the document.")
+        hub, unuse = await self.hubs.use(id_)
+        document = hub.document
+        unuse()
+        if document is None:
+            raise _no_document()
+        if wanted_cell(document, cell) is None:
+            raise Problem(404, f"There is no cell {cell!r}.")
+        return await self._wished(StopCell(document=id_, cell=cell, asked_at_ms=asked_at_ms))
+
+    async def _wished(self, wish: AnyCommand) -> Response:
+        await self.bus.js.publish(
+            subjects.command(wish.document), commands.encode(wish), headers={subjects.HEADER_MESSAGE_ID: new_id()}
+        )
+        return Response(b"{}", 202, media_type=JSON)
 
     async def _finished(self, request: Request, id_: str, wait_s: int) -> Document | None:
         """Wait as a viewer does: with a lease, and no longer than the client does. None where it is not done by then."""

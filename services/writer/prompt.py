@@ -20,8 +20,8 @@ from services.shared.retrieval import Chosen
 EARLIER_CHARACTERS_MAX = 100_000
 """Of all sections that one is written from, shared among them."""
 CUT_OFF = "\n[The rest is left out.]"
-NOT_WRITTEN = "It could not be written, for a reason that has nothing to do with its subject."
-"""What a model is told of a section that failed, whatever failed: a provider's trouble must not come back as a finding."""
+NOT_WRITTEN = "It was not written, for a reason that has nothing to do with its subject."
+"""What a model is told of a section that failed or was stopped, whatever failed: a provider's trouble must not come back as a finding."""
 
 PROSE_RULES = """\
 You write one section of a document. Write only its text, in Markdown, without its heading and without any preface.
@@ -80,7 +80,7 @@ def section_block(section: Section, column: Column | None) -> str:
 
 
 def earlier_blocks(document: Document, section: Section) -> list[str]:
-    """The finished text of each section it depends on, with what its columns come to; of one that failed, why it is missing."""
+    """The finished text of each section it depends on, with what its columns come to; of one that has none, that it is missing."""
     by_id = {other.id: other for other in document.outline}
     parents = [parent for parent in parents_of(section, by_id) if cells_of_parent(parent, document.sources)]
     room = EARLIER_CHARACTERS_MAX // max(len(parents), 1)

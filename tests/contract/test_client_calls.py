@@ -74,6 +74,7 @@ OF_DOCUMENT: dict[str, Callable[[DocumentClient], Awaitable[Any]]] = {
     "share": lambda d: d.share(),
     "take_back": lambda d: d.take_back(),
     "stop": lambda d: d.stop(),
+    "stop_cell": lambda d: d.stop_cell("a:s1:q"),
     "resume": lambda d: d.resume(),
     "delete": lambda d: d.delete(),
     "duplicate": lambda d: d.duplicate("T"),

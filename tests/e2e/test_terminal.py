@@ -12,7 +12,9 @@ import pty
 import re
 import subprocess
 import sys
+import time
 import zipfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -47,8 +49,7 @@ def terminal(system: System, tmp_path_factory: pytest.TempPathFactory) -> Termin
     for number in (1, 2, 3):
         (folder / f"study-{number}.md").write_text(TEXT.format(number * 100), encoding="utf-8")
     # A model of our own: the others' pace is other tests' business.
-    turned = {"model": "terminal", "dials": {"pace": "fixed", "first_token_ms": 1, "token_interval_ms": 0}}
-    assert httpx2.put(f"{system.simulator}/dials", json=turned, trust_env=False).status_code == 200
+    _pace(system, 0)
     return Terminal(folder, system.gateway)
 
 
@@ -293,6 +294,43 @@ def test_a_copy_is_made_stopped_resumed_and_deleted(terminal: Terminal, document
     assert terminal.json("delete", copied["id"], "--yes") == {"id": copied["id"], "deleted": True}
     terminal.run("show", copied["id"], "--gateway", terminal.gateway, code=2)
     assert terminal.json("show", "last")["id"] == document
+
+
+def _pace(system: System, token_interval_ms: int) -> None:
+    dials = {"pace": "fixed", "first_token_ms": 1, "token_interval_ms": token_interval_ms}
+    turned = {"model": "terminal", "dials": dials}
+    httpx2.put(f"{system.simulator}/dials", json=turned, trust_env=False).raise_for_status()
+
+
+def test_a_section_is_stopped_by_itself_missed_and_written_after_all(
+    terminal: Terminal, system: System, document: str
+) -> None:
+    at = ("--gateway", terminal.gateway)
+    _pace(system, 1_000)
+    try:
+        id_ = terminal.json("duplicate", document, "--title", "Cut", "--no-wait")["id"]
+        _until(lambda: terminal.now(id_)["cells"].get("background", {}).get("state", {}).get("type") == "Writing")
+        stopped = terminal.json("stop", id_, "--cell", "background")
+    finally:
+        _pace(system, 0)
+    assert (stopped["id"], stopped["cell"], stopped["run"]) == (id_, "background", "Running")
+    assert stopped["state"]["type"] == "Cancelled"
+    assert stopped["state"]["closed_at_ms"] >= stopped["state"]["asked_at_ms"]
+    told, _ = terminal.run("watch", id_, code=1)
+    assert "■ Background: stopped" in told
+    assert "1 stopped" in terminal.run("list", "Cut", *at)[0]
+    assert "there was nothing to stop" in terminal.run("stop", id_, "--cell", "summary")[0]
+    terminal.run("stop", id_, "--cell", "nowhere", code=1)
+    terminal.json("rewrite", id_, "background")
+    assert "background" in _texts(terminal.now(id_))
+    terminal.json("delete", id_, "--yes")
+    assert terminal.json("show", "last")["id"] == document
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to that"
 
 
 def test_templates_are_listed_kept_estimated_and_dropped(terminal: Terminal, document: str) -> None:

@@ -214,6 +214,23 @@ async def test_only_the_key_changes_a_document(client: httpx2.AsyncClient) -> No
     assert made["key"] not in (await client.get(f"/api/documents/{made['id']}")).text
 
 
+async def test_a_cell_is_stopped_by_whoever_has_the_key_where_there_is_such_a_cell(client: httpx2.AsyncClient) -> None:
+    made = await create(client, brief="B", outline={"sections": [{"id": "a", "heading": "A"}]})
+    client.cookies.clear()
+    cells, key = f"/api/documents/{made['id']}/cells", {"Authorization": f"Bearer {made['key']}"}
+    assert (await client.post(f"{cells}/a/stop")).status_code == 401
+    assert (await client.post(f"{cells}/a/stop", headers={"Authorization": "Bearer other"})).status_code == 403
+    assert (await client.post(f"{cells}/a/stop", headers=key)).status_code == 202
+    link = (await client.post(f"/api/documents/{made['id']}/keys", headers=key)).json()["key"]
+    assert (await client.post(f"{cells}/a/stop", headers={"Authorization": f"Bearer {link}"})).status_code == 202
+    assert (await client.post(f"{cells}/nowhere/stop", headers=key)).status_code == 404
+    assert (await client.post(f"/api/documents/{'0' * 32}/cells/a/stop", headers=key)).status_code == 404
+    outline = await client.post(f"{cells}/outline/stop", headers=key)
+    assert outline.status_code == 409
+    assert outline.headers["content-type"] == "application/problem+json"
+    assert "Stop the document" in outline.json()["detail"]
+
+
 async def test_no_id_no_document(client: httpx2.AsyncClient) -> None:
     for path in ("0" * 32, "nonsense", "0" * 32 + "/events"):
         response = await client.get(f"/api/documents/{path}")

@@ -253,6 +253,29 @@ async def test_a_stop_while_waiting_for_a_place_makes_no_call(
     assert call["ended"] == "client_gone"
 
 
+async def test_a_cell_that_is_stopped_while_it_waits_for_a_place_leaves_it_to_the_others(
+    desk: Desk, samples: Samples, nats_server: str, model: str, far: Far
+) -> None:
+    await far.turn(**HUNG)
+    await desk.create(*sections(3))
+    narrow = {
+        "SCRIPTORIUM_PROVIDERS": f'{{"simulator": {{"base_url": "{model}/v1", "send_ids": true, "max_concurrent": 1}}}}'
+    }
+    with service("writer", nats_server, model, {**ALONE, **narrow}):
+        for number in range(3):
+            await desk.ask(f"s{number}")
+        await samples.until(lambda s: [(one.in_flight, one.waiting) for one in s.of(SCRIBE)] == [(1, 2)])
+        (first,) = desk.heard(AttemptStarted)
+        second, third = sorted({"s0", "s1", "s2"} - {first.cell})
+        await desk.stop_cell(second)
+        await samples.until(lambda s: [(one.in_flight, one.waiting) for one in s.of(SCRIBE)] == [(1, 1)])
+        await desk.stop_cell(first.cell)
+        await desk.until(lambda d: [one.cell for one in d.heard(AttemptStarted)] == [first.cell, third])
+        await desk.stop_cell(third)
+        await desk.until(lambda d: len(d.heard(AttemptCancelled)) == 2)
+        await nothing_left(desk, far, 2)
+
+
 async def test_a_stop_while_the_model_is_held_makes_no_call(
     desk: Desk, samples: Samples, nats_server: str, model: str, far: Far
 ) -> None:
@@ -269,8 +292,9 @@ async def test_a_stop_while_the_model_is_held_makes_no_call(
         await nothing_left(desk, far, 1)
 
 
-async def test_a_stop_while_hedging_closes_both(
-    desk: Desk, samples: Samples, nats_server: str, model: str, far: Far
+@pytest.mark.parametrize("of", ["document", "cell"])
+async def test_a_stop_while_hedging_closes_both(  # noqa: PLR0913, PLR0917 -- fixtures
+    of: str, desk: Desk, samples: Samples, nats_server: str, model: str, far: Far
 ) -> None:
     cells = sections(PRACTICE * ROUNDS_MAX + 1)
     await desk.create(*cells)
@@ -282,7 +306,7 @@ async def test_a_stop_while_hedging_closes_both(
         await desk.ask(cells[-1].id)
         await desk.until(lambda d: len(d.heard(CallReserved)) > hedges)
         await samples.until(lambda s: any(one.in_flight == 2 for one in s.of(SCRIBE)))
-        await desk.pause()
+        await (desk.pause() if of == "document" else desk.stop_cell(cells[-1].id))
         await desk.until(lambda d: d.heard(AttemptCancelled))
         await nothing_left(desk, far, before + 2)
     (receipt,) = desk.heard(AttemptCancelled)

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 
 from schemas import subjects
 from schemas.document import Completed
@@ -19,6 +20,7 @@ from schemas.events import (
     CallSettled,
     CellCompleted,
     CellFailed,
+    CellStopped,
     TextAppended,
     decode_ink,
 )
@@ -235,6 +237,56 @@ async def test_a_stop_between_two_tries_begins_no_other(desk: Desk, writer: Any,
     (receipt,) = desk.heard(AttemptCancelled)
     assert receipt.calls_closed == 0
     assert len(await far.until_closed(desk.id)) == 1
+
+
+async def test_a_cell_that_was_stopped_before_it_was_taken_is_never_begun(
+    desk: Desk, operator: Bus, nats_server: str, model: str, far: Far
+) -> None:
+    await desk.create(SECTION)
+    await desk.ask("rooms")
+    await desk.stop_cell("rooms")
+    with service("writer", nats_server, model):
+        async with asyncio.timeout(PATIENCE_S):
+            while (await operator.js.stream_info(subjects.JOBS)).state.messages:
+                pass
+    assert not desk.heard(AttemptStarted)
+    assert await far.calls(desk.id) == []
+
+
+async def test_a_cell_that_is_stopped_between_two_tries_begins_no_other(desk: Desk, writer: Any, far: Far) -> None:
+    del writer
+    await far.turn("scribe", error_429_seconds=1, retry_after_s=2)
+    await desk.create(SECTION)
+    await desk.ask("rooms")
+    await desk.until(lambda d: d.heard(AttemptFailed))
+    await desk.stop_cell("rooms")
+    await desk.until(lambda d: d.heard(AttemptCancelled))
+    (receipt,) = desk.heard(AttemptCancelled)
+    assert (receipt.reason, receipt.calls_closed) == ("stopped", 0)
+    assert len(await far.until_closed(desk.id)) == 1
+
+
+async def test_a_cell_that_is_stopped_is_cut_off_at_once_and_the_other_is_written_to_its_end(
+    desk: Desk, writer: Any, far: Far
+) -> None:
+    del writer
+    await far.turn("scribe", pace="fixed", first_token_ms=30, token_interval_ms=20)
+    await desk.create(SECTION, replace(SECTION, id="others", heading="Others"))
+    await desk.ask("rooms")
+    await desk.ask("others")
+    subscription = await desk.bus.client.subscribe(subjects.live_ink(desk.id))
+    async with asyncio.timeout(PATIENCE_S):
+        while decode_ink((await subscription.next_msg(timeout=PATIENCE_S)).data).cell != "rooms":
+            pass
+    await desk.stop_cell("rooms")
+    await desk.until(lambda d: d.heard(AttemptCancelled) and d.heard(CellCompleted))
+    (receipt,) = desk.heard(AttemptCancelled)
+    (stop,) = desk.heard(CellStopped)
+    assert (receipt.cell, receipt.reason, receipt.calls_closed) == ("rooms", "stopped", 1)
+    assert receipt.asked_at_ms == stop.asked_at_ms
+    assert receipt.text
+    assert [done.cell for done in desk.heard(CellCompleted)] == ["others"]
+    assert sorted(call["ended"] for call in await far.until_closed(desk.id)) == ["client_gone", "finished"]
 
 
 async def test_a_killed_writer_s_job_is_taken_over_and_counts_once(

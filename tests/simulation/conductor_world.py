@@ -13,8 +13,8 @@ import msgspec
 
 from schemas.attempts import attempt_number
 from schemas.cells import text_digest
-from schemas.commands import AnyCommand, ResumeDocument, StopDocument
-from schemas.document import Document, Paused, Queued, Retrying, Running, Writing
+from schemas.commands import AnyCommand, ResumeDocument, StopCell, StopDocument
+from schemas.document import Document, Paused, Queued, Retrying, Running, Writing, is_stopped_alone
 from schemas.events import (
     PLAN_CELL,
     AnyFact,
@@ -23,6 +23,7 @@ from schemas.events import (
     AttemptStarted,
     CellCompleted,
     CellFailed,
+    CellStopped,
     DocumentCreated,
     OutlinePlanned,
     SourceFailed,
@@ -59,6 +60,8 @@ class World:
         self.rng = random.Random(seed)  # noqa: S311 -- a schedule, not a secret
         self.now_ms = 1_000_000
         self.log: list[tuple[int, AnyFact]] = []
+        self.documents: list[Document] = []
+        """As it was before each fact but the first."""
         self.queue: list[Message] = []
         self.ids: dict[str, int] = {}
         self.wishes: list[AnyCommand] = []
@@ -104,9 +107,13 @@ class World:
             return None
         sequence = last + self.rng.randint(1, 2)  # Other documents write to the same stream.
         self.log.append((sequence, fact))
-        self.document = fold(self.document, fact, sequence)
+        before = self.document
+        self.documents.append(before)
+        self.document = fold(before, fact, sequence)
         self.history.append(f"{self.now_ms} {fact}")
         self.check()
+        if isinstance(fact, CellStopped):
+            self.check_stopped(before, fact)
         return sequence
 
     def publish(self, name: str, job: AnyJob) -> None:
@@ -124,6 +131,13 @@ class World:
         if isinstance(self.document.run, Paused):
             busy = [cell.id for cell in self.document.cells.values() if isinstance(cell.state, IN_FLIGHT)]
             assert not busy, f"{busy} are wanted by a paused document"
+
+    def check_stopped(self, before: Document, fact: CellStopped) -> None:
+        """A stop of one cell ends that one, and touches no other."""
+        assert is_stopped_alone(self.document.cells[fact.cell]), f"{fact} stopped nothing"
+        others = {id_: cell for id_, cell in before.cells.items() if id_ != fact.cell}
+        assert others == {id_: cell for id_, cell in self.document.cells.items() if id_ != fact.cell}
+        assert self.document.run == before.run
 
     def on_queue(self) -> frozenset[str]:
         """Cells that have a job there, waiting or in somebody's hand."""
@@ -151,6 +165,7 @@ class World:
             (3, lambda: self.come_or_go(1)),
             (4, lambda: self.come_or_go(-1)),
             (1, lambda: self.wish(StopDocument(document=DOC, asked_at_ms=self.now_ms))),
+            (3, lambda: self.wish(StopCell(document=DOC, cell=self.any_cell(), asked_at_ms=self.now_ms))),
             (2, lambda: self.wish(ResumeDocument(document=DOC, asked_at_ms=self.now_ms))),
             (2, self.lose),
             (20, lambda: self.pass_time(rng.choice([1, 1, 5, 50, 500]))),
@@ -164,6 +179,10 @@ class World:
         self.history.append(f"{self.now_ms} viewers {self.viewers}")
         for replica in self.replicas:
             replica.unheard.append((self.viewers, self.now_ms))
+
+    def any_cell(self) -> str:
+        """Also the planner's, which nobody may stop."""
+        return self.rng.choice([PLAN_CELL, *(section.id for section in self.sections)])
 
     def wish(self, command: AnyCommand) -> None:
         self.wishes.append(command)

@@ -21,6 +21,7 @@ from schemas.events import (
     CellCompleted,
     CellFailed,
     CellQueued,
+    CellStopped,
     DocumentCreated,
     DocumentPaused,
     DocumentResumed,
@@ -111,7 +112,7 @@ def _ended(draw: st.DrawFn, name: str, attempt: int, revision: int, job: int, te
         exact=True,
         duration_ms=5,
     )
-    match draw(st.sampled_from(["completed", "failed", "cell failed", "frozen", "stopped", "left"])):
+    match draw(st.sampled_from(["completed", "failed", "cell failed", "frozen", "stopped", "cell stopped", "left"])):
         case "completed":
             done = CellCompleted(
                 at_ms=clock,
@@ -140,7 +141,7 @@ def _ended(draw: st.DrawFn, name: str, attempt: int, revision: int, job: int, te
                 settled,
                 CellFailed(at_ms=clock, cell=name, revision=revision, job=job, kind="server_error", message="m"),
             ]
-        case "stopped":
+        case "stopped" | "cell stopped" as what:
             receipt = AttemptCancelled(
                 at_ms=clock,
                 cell=name,
@@ -152,6 +153,8 @@ def _ended(draw: st.DrawFn, name: str, attempt: int, revision: int, job: int, te
                 tokens_saved=7,
                 text=draw(st.sampled_from(["", text])),
             )
+            if what == "cell stopped":
+                return [CellStopped(at_ms=clock, cell=name, job=job, asked_at_ms=clock), receipt]
             return [
                 DocumentPaused(at_ms=clock, reason="stop_asked", asked_at_ms=clock),
                 receipt,

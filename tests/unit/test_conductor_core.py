@@ -8,12 +8,25 @@ from msgspec.structs import replace
 from schemas import streams
 from schemas.attempts import attempt_number
 from schemas.cells import plan_digest, text_digest
-from schemas.commands import ResumeDocument, StopDocument
-from schemas.document import Document, Failed, Paused, Queued, Running, Waiting, Writing
+from schemas.commands import ResumeDocument, StopCell, StopDocument
+from schemas.document import (
+    Cancelled,
+    Completed,
+    Document,
+    Done,
+    Failed,
+    Paused,
+    Queued,
+    Retrying,
+    Running,
+    Waiting,
+    Writing,
+)
 from schemas.events import (
     PLAN_CELL,
     AnyFact,
     AttemptCancelled,
+    AttemptFailed,
     AttemptStarted,
     CallSettled,
     CellCompleted,
@@ -23,6 +36,7 @@ from schemas.events import (
     CellsFreshened,
     CellsQueued,
     CellsStaled,
+    CellStopped,
     CellWithdrawn,
     DocumentCompleted,
     DocumentCreated,
@@ -33,11 +47,13 @@ from schemas.events import (
     LastViewerLeft,
     OutlineEdited,
     OutlinePlanned,
+    RewriteAsked,
     SectionEdited,
     SourceAdded,
     SourceFailed,
     SourceIngested,
     StaleCells,
+    UpdateAsked,
     ViewerReturned,
 )
 from schemas.fold import created, fold
@@ -437,6 +453,159 @@ def test_a_resume_tries_again_what_had_failed_for_good() -> None:
     document = settled(then(document, failed(document, "a"), written(document, "b")))
     document = then(document, *obey(document, ResumeDocument(document=DOC, asked_at_ms=NOW), NOW))
     assert queued(decide(document, WATCHED)) == ["a"]
+
+
+# -- One cell that is stopped by itself -----------------------------------------------------------------------------------
+
+
+def stopped(document: Document, cell: str, asked_at_ms: int = NOW) -> tuple[AnyFact, ...]:
+    return obey(document, StopCell(document=DOC, cell=cell, asked_at_ms=asked_at_ms), NOW + 5)
+
+
+def closed(document: Document, cell: str, text: str = "") -> AttemptCancelled:
+    attempt = document.cells[cell].attempt
+    return AttemptCancelled(
+        at_ms=NOW + 9,
+        cell=cell,
+        attempt=attempt,
+        reason="stopped",
+        asked_at_ms=NOW,
+        closed_at_ms=NOW + 8,
+        calls_closed=1,
+        tokens_saved=7,
+        text=text,
+    )
+
+
+def without_a() -> Document:
+    """Complete, but for the section `a`, which was stopped when it had written a few words."""
+    document = settled(given())
+    document = then(document, started(document, "a"))
+    document = then(document, *stopped(document, "a"))
+    document = then(document, closed(document, "a", "A few"), started(document, "b"), written(document, "b"))
+    document = settled(document)
+    return settled(then(document, started(document, "c"), written(document, "c")))
+
+
+def test_a_cell_is_stopped_while_it_is_queued_written_or_between_two_tries_and_no_other_time() -> None:
+    document = settled(given(outline=(A, B)))
+    (fact,) = stopped(document, "a", asked_at_ms=NOW + 60)
+    assert fact == CellStopped(at_ms=NOW + 5, cell="a", job=1, asked_at_ms=NOW + 5), "a clock that goes fast stops too"
+    writing = then(document, started(document, "a"))
+    assert stopped(writing, "a") == (CellStopped(at_ms=NOW + 5, cell="a", job=1, asked_at_ms=NOW),)
+    assert stopped(then(writing, *stopped(writing, "a")), "a") == ()
+    between = then(
+        writing,
+        AttemptFailed(
+            at_ms=NOW, cell="a", attempt=writing.cells["a"].attempt, kind="cut", message="m", retry_at_ms=NOW
+        ),
+    )
+    assert isinstance(between.cells["a"].state, Retrying)
+    assert stopped(between, "a")
+    assert stopped(then(writing, written(writing, "a")), "a") == ()
+    assert stopped(document, "nowhere") == ()
+    paused = DocumentPaused(at_ms=NOW, reason="stop_asked", asked_at_ms=NOW)
+    assert stopped(then(writing, paused), "a") == ()
+
+
+def test_the_outline_is_not_stopped_by_itself() -> None:
+    planning = settled(given(outline=()))
+    assert isinstance(planning.cells[PLAN_CELL].state, Queued)
+    assert stopped(planning, PLAN_CELL) == ()
+
+
+def test_a_cell_that_was_stopped_in_the_queue_is_over_at_once() -> None:
+    document = settled(given(outline=(A, B)))
+    document = then(document, *stopped(document, "a"))
+    assert document.cells["a"].state == Cancelled(
+        attempt=0, at_ms=NOW + 5, reason="stopped", closed_at_ms=NOW + 5, asked_at_ms=NOW
+    )
+    assert decide(document, replace(WATCHED, now_ms=NOW + 10)).facts == ()
+
+
+def test_what_is_written_from_a_cell_that_was_stopped_is_written_without_it_and_the_document_ends() -> None:
+    document = without_a()
+    assert document.run == Done(at_ms=NOW)
+    assert [document.cells[id_].job for id_ in ("a", "b", "c")] == [1, 1, 1]
+    assert isinstance(document.cells["c"].state, Completed)
+    assert document.ledger.tokens_saved == 7
+    assert document.cells["a"].ink is not None
+    assert document.cells["a"].ink.text == "A few"
+    log = then(settled(given(outline=(A,))))
+    log = then(log, *stopped(log, "a"))
+    assert decide(log, WATCHED).facts == (
+        DocumentCompleted(at_ms=NOW, cells_completed=0, cells_failed=0, cells_stopped=1),
+    )
+
+
+def test_an_edit_of_something_else_does_not_begin_a_cell_that_was_stopped() -> None:
+    document = settled(edited(without_a(), replace(B, instructions="Otherwise.")))
+    assert isinstance(document.cells["b"].state, Queued)
+    assert isinstance(document.cells["a"].state, Cancelled)
+
+
+def test_what_a_stopped_cell_is_written_from_changes_and_it_is_written_anew() -> None:
+    document = settled(edited(without_a(), replace(A, instructions="Otherwise.")))
+    assert isinstance(document.cells["a"].state, Queued)
+    assert (document.cells["a"].revision, document.cells["a"].job) == (2, 2)
+
+
+def test_a_stopped_cell_is_written_when_it_is_asked_for() -> None:
+    rewritten = settled(then(without_a(), RewriteAsked(at_ms=NOW, cell="a", salt="5a17")))
+    assert isinstance(rewritten.cells["a"].state, Queued)
+    updated = settled(then(without_a(), UpdateAsked(at_ms=NOW, cells=("a",))))
+    assert isinstance(updated.cells["a"].state, Queued)
+    assert updated.cells["a"].revision == 1, "the same revision: nothing has changed"
+    document = without_a()
+    resumed = settled(then(document, *obey(document, ResumeDocument(document=DOC, asked_at_ms=NOW), NOW)))
+    assert [id_ for id_, cell in resumed.cells.items() if isinstance(cell.state, Queued)] == ["a"]
+
+
+def test_a_stop_and_a_resume_of_the_document_leave_a_stopped_cell_as_it_is_and_write_what_they_cut_off() -> None:
+    document = settled(given(outline=(A, B)))
+    document = then(document, started(document, "a"), started(document, "b"))
+    document = then(document, *stopped(document, "a"))
+    document = then(document, DocumentPaused(at_ms=NOW, reason="stop_asked", asked_at_ms=NOW))
+    document = then(document, closed(document, "a"), closed(document, "b"))
+    assert document.stop is not None
+    assert (document.stop.attempts, document.stop.tokens_saved) == (1, 7), "the document's receipt is of its own stop"
+    assert document.ledger.tokens_saved == 14
+    document = settled(then(document, DocumentResumed(at_ms=NOW)))
+    assert isinstance(document.cells["a"].state, Cancelled)
+    assert isinstance(document.cells["b"].state, Queued)
+
+
+def test_a_stopped_rewrite_leaves_the_text_which_is_stale_and_handed_on() -> None:
+    document = then(settled(all_written(given())), RewriteAsked(at_ms=NOW, cell="a", salt="5a17"))
+    document = settled(document)
+    document = then(document, started(document, "a"))
+    (fact,) = stopped(document, "a")
+    document = then(document, fact)
+    assert not document.cells["a"].asked
+    document = settled(document)
+    assert document.run == Done(at_ms=NOW)
+    a, c = document.cells["a"], document.cells["c"]
+    assert a.completed is not None
+    assert a.completed.text == "text"
+    assert a.stale == (Reason(kind="rewrite", what="a"),)
+    assert (c.job, c.stale) == (1, ()), "what it is written from is what it was"
+
+
+def test_a_stopped_cell_whose_text_is_right_again_is_not_missing() -> None:
+    document = settled(edited(settled(all_written(given())), replace(A, instructions="Otherwise.")))
+    document = then(document, *stopped(document, "a"))
+    document = settled(edited(settled(document), A))
+    assert isinstance(document.cells["a"].state, Completed)
+    assert document.cells["a"].job == 2, "nothing is paid for it"
+    assert document.run == Done(at_ms=NOW)
+
+
+def test_at_the_deadline_a_stopped_cell_has_not_failed() -> None:
+    document = settled(given(policy=Policy(deadline_s=10), outline=(A, B)))
+    document = then(document, *stopped(document, "a"))
+    facts = decide(document, replace(WATCHED, now_ms=NOW + 10_000)).facts
+    assert [fact.cell for fact in facts if isinstance(fact, CellFailed)] == ["b"]
+    assert facts[-1] == DocumentCompleted(at_ms=NOW + 10_000, cells_completed=0, cells_failed=1, cells_stopped=1)
 
 
 # -- Limits ---------------------------------------------------------------------------------------------------------------

@@ -67,6 +67,12 @@ describe('the waterfall', () => {
     expect(attemptsIn(barsOf(started(10, 'a'), receipt))[0]).toMatchObject({ end: 'cancelled', to_ms: 44 });
   });
 
+  it('ends the waiting of a cell that was stopped in the queue, and of no other', () => {
+    const stopped = at({ type: 'CellStopped', at_ms: 20, cell: 'a', job: 1, asked_at_ms: 19 });
+    const { rows } = waterfallOf(log(queued(0, 'a'), queued(0, 'b'), stopped));
+    expect(rows.map((row) => row.bars[0]?.to_ms)).toEqual([20, null]);
+  });
+
   it('never ends a bar before it begins, whatever log there is', () => {
     for (const vector of vectors) {
       const facts = vector.steps.flatMap((step) => ('fact' in step ? [{ event: step.fact, sequence: step.sequence }] : []));
@@ -165,6 +171,24 @@ describe('the counters', () => {
     const counting = new Counting();
     for (const fact of [at({ type: 'DocumentPaused', at_ms: 1, reason: 'stop_asked', asked_at_ms: 1 }), started(2, 'a')]) counting.take(fact);
     expect(counting.counters(null, 0).callsAfterStop).toBe(1);
+  });
+
+  it('counts a call that begins for a cell that was stopped, and not one for a cell that was asked for again', () => {
+    const counting = new Counting();
+    counting.take(at({ type: 'CellStopped', at_ms: 1, cell: 'a', job: 1, asked_at_ms: 1 }));
+    for (const fact of [started(2, 'b'), started(3, 'a', 2_001_001)]) counting.take(fact);
+    expect(counting.counters(null, 0).callsAfterStop).toBe(0);
+    counting.take(started(4, 'a'));
+    expect(counting.counters(null, 0).callsAfterStop).toBe(1);
+  });
+
+  it('counts a call of a cell that was stopped whose receipt is late, though the document goes on', () => {
+    const cells = (closed_at_ms: number | null, asked_at_ms: number | null) =>
+      ({ run: { type: 'Running' }, cells: { a: { state: { type: 'Cancelled', at_ms: 1_000, closed_at_ms, asked_at_ms } } } }) as unknown as Document;
+    const late = (document: Document, now_ms: number) => new Counting().counters(document, now_ms).callsAfterStop;
+    expect(late(cells(null, 990), 1_200)).toBe(0);
+    expect(late(cells(null, 990), 1_300)).toBe(1);
+    expect(late(cells(1_020, 990), 1_300)).toBe(0);
   });
 
   it('does not count a call as open that was lost with its writer', () => {

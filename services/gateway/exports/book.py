@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from schemas.cells import cell_id, text_of
-from schemas.document import Abandoned, Cell, Completed, Document, Failed
+from schemas.document import Abandoned, Cancelled, Cell, Completed, Document, Failed
 from schemas.passages import Passage
 from schemas.references import Quoted, references
 from schemas.sums import has_figures, in_words, sums_of
@@ -110,6 +110,10 @@ def note_of(cell: Cell | None) -> str:
             return "This section was cut off: it would not end by itself." if cut else ""
         case Failed(message=message):
             return f"This section could not be written: {message}"
+        case Cancelled() if cell.completed is not None and text_of({cell.id: cell}, cell.id) == cell.completed.text:
+            return "This is its earlier text: the writing of a newer one was stopped."
+        case Cancelled():
+            return "Stopped before it was finished."
         case _:
             return "Not finished."
 

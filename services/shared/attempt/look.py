@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from schemas.attempts import job_of
-from schemas.document import Cell, Document, Paused, Queued, Retrying, Running, Writing
+from schemas.document import Cancelled, Cell, Document, Paused, Queued, Retrying, Running, Writing
 from schemas.events import PLAN_CELL, AttemptStarted, CallReserved
 from schemas.jobs import PlanOutline, WriteCell
 from schemas.spending import affords, cell_affords
@@ -100,6 +100,9 @@ def short_of(document: Document, fact: AttemptStarted | CallReserved) -> Literal
 def unwanted(document: Document, ask: Ask, delivery: int, at_ms: int) -> StopAsked | None:
     """Why a running delivery has to end, as the log stands now; None: it has not."""
     cell = document.cells.get(ask.cell)
+    if cell is not None and cell.job == ask.job and isinstance(cell.state, Cancelled) and cell.state.asked_at_ms:
+        # First: it may have been the last one that its document waited for.
+        return StopAsked(at_ms=at_ms, reason="stopped", asked_at_ms=cell.state.asked_at_ms)
     if isinstance(document.run, Paused):
         return StopAsked(at_ms=at_ms, reason="stopped", asked_at_ms=document.run.asked_at_ms)
     superseded = StopAsked(at_ms=at_ms, reason="superseded", asked_at_ms=at_ms)

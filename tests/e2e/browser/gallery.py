@@ -201,6 +201,7 @@ SCREENS: Final[dict[str, Screen]] = {
     "troubled": Screen("troubled"),
     "fell-back": Screen("fell-back"),
     "stopped": Screen("stopped"),
+    "without": Screen("without"),
     "stale": Screen("stale"),
     "locked": Screen("locked"),
     "spent": Screen("spent"),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import httpx2
 
+from schemas.cells import text_of
 from schemas.document import Document, Done, Paused, Running
 from tests.dictated import MODEL, DictatedModel
 from tests.e2e.browser.reading import LICENSE, ROOT, cookies_of, create, in_the_log, until
@@ -112,6 +113,17 @@ class Gallery:
         self._until(
             id_, lambda document: isinstance(document.run, Paused) and bool(document.stop and document.stop.attempts)
         )
+        return id_
+
+    def without(self) -> str:
+        """Complete, but for a section that was stopped by itself."""
+        self._model.says("without-1", *WORDS[:2])
+        self._model.answers("without-2", *WORDS)
+        self._model.answers("without-sum", "In short: use it, keep the notices, and say what was changed.")
+        id_ = self.dictated("without", 2)
+        self._until(id_, lambda document: bool(text_of(document.cells, "without-1")))
+        self._client.post(f"/api/documents/{id_}/cells/without-1/stop").raise_for_status()
+        self._until(id_, lambda document: isinstance(document.run, Done) and not document.open_calls)
         return id_
 
     def thinking(self) -> str:
@@ -243,6 +255,7 @@ MAKERS: Final[dict[str, Callable[[Gallery], str]]] = {
     "failed": Gallery.failed,
     "troubled": Gallery.troubled,
     "stopped": Gallery.stopped,
+    "without": Gallery.without,
     "thinking": Gallery.thinking,
     "fell-back": Gallery.fell_back,
     "stale": Gallery.stale,

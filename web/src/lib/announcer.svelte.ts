@@ -19,6 +19,7 @@ export function newsBetween(was: Document, now: Document): string {
     if (before === after) continue;
     if (after === 'done') news.push(spoken.sectionDone(section.heading, progressOf(now)));
     if (after === 'failed') news.push(spoken.sectionFailed(section.heading));
+    if (after === 'cancelled') news.push(spoken.sectionStopped(section.heading));
   }
   return news.join(' ');
 }

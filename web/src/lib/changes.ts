@@ -1,6 +1,8 @@
 /** Edits over HTTP (docs/editing.md): what each would come to, and what came of it. */
 
-import { Problem } from './api';
+import { asked, Problem } from './api';
+import type { Proposal } from './editor.svelte';
+import { page, problem } from './messages';
 import type { Column, Estimate, Policy, Reason, Section } from './types';
 
 /** An edit that somebody wants: how it is asked for, and what it is called. */
@@ -171,3 +173,18 @@ export const wish = {
   }),
   dropSource: (says: string, id: string): Wish => ({ method: 'DELETE', path: `/sources/${at(id)}`, says }),
 };
+
+/** One cell is no longer written; the document goes on. No edit: it meets no conflict. */
+export async function stopCell(documentId: string, cell: string): Promise<void> {
+  await asked(pathOf(documentId, `/cells/${encodeURIComponent(cell)}/stop`), { method: 'POST' });
+}
+
+/** What stands before the reader when something that they wanted did not come about. */
+export function troubleOf(error: unknown, wanted?: Wish): Proposal {
+  if (error instanceof Conflict && wanted !== undefined) {
+    return { type: 'conflict', wish: wanted, version: error.version, changes: error.changes };
+  }
+  if (!(error instanceof Problem)) return { type: 'trouble', words: [problem(error instanceof Error ? error.message : '')] };
+  const isRefused = error.status === 401 || error.status === 403;
+  return { type: 'trouble', words: isRefused ? [page.readOnly] : [error.message, ...error.fields.slice(1)] };
+}

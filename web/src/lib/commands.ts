@@ -1,6 +1,6 @@
 /** All that the palette can do on a document's page. */
 
-import { headingOf, keepOn, rewrite } from './doing';
+import { headingOf, isInFlight, keepOn, rewrite, stop } from './doing';
 import { edit, library, page, palette, panels, take, tools } from './messages';
 import type { Command } from './palette';
 import type { Reader } from './reader.svelte';
@@ -8,6 +8,7 @@ import { go } from './route.svelte';
 import type { Run } from './run.svelte';
 import { nextTheme } from './theme.svelte';
 import type { Format } from './api';
+import { cellOf } from './view';
 
 export function commandsOf(reader: Reader, run: Run): Command[] {
   const shown = reader.live.document;
@@ -51,13 +52,16 @@ export function commandsOf(reader: Reader, run: Run): Command[] {
   const cell = reader.cell ?? reader.section;
   if (cell !== null && shown !== null && !reader.isReadOnly) {
     const heading = headingOf(reader, cell);
+    if (isInFlight(cellOf(shown, cell))) {
+      commands.push(action('stop', `${tools.stop}: ${heading}`, () => void stop(reader, cell), 'Esc'));
+    }
     commands.push(
       action('edit', `${tools.edit}: ${heading}`, () => (reader.editor.cell = cell), 'e'),
       action('rewrite', `${tools.rewrite}: ${heading}`, () => void rewrite(reader, cell), 'r'),
     );
   }
   commands.push(
-    action('theme', page.nextTheme, nextTheme),
+    action('theme', palette.nextTheme, nextTheme),
     action('control', page.controlRoom, () => window.open(`/control/${reader.live.id}`, '_blank')),
     action('library', library.title, () => go('/library')),
     action('settings', page.settings, () => go('/settings')),

@@ -1,8 +1,6 @@
 /** What the reader is about to change: previewed first where it costs anything, and never lost where somebody else was first. */
 
-import { Problem } from './api';
 import type { Change, Preview, Wish } from './changes';
-import { page, problem } from './messages';
 
 /** Loaded when something is first to be changed. */
 const wire = () => import('./changes');
@@ -77,7 +75,7 @@ export class Editor {
     try {
       return await does();
     } catch (error) {
-      this.proposal = await troubleOf(wanted, error);
+      this.proposal = (await wire()).troubleOf(error, wanted);
       return false;
     } finally {
       this.isBusy = false;
@@ -86,13 +84,3 @@ export class Editor {
 }
 
 const NONE: ReadonlySet<string> = new Set();
-
-async function troubleOf(wanted: Wish, error: unknown): Promise<Proposal> {
-  const { Conflict } = await wire();
-  if (error instanceof Conflict) return { type: 'conflict', wish: wanted, version: error.version, changes: error.changes };
-  if (error instanceof Problem) {
-    const isRefused = error.status === 401 || error.status === 403;
-    return { type: 'trouble', words: isRefused ? [page.readOnly] : [error.message, ...error.fields.slice(1)] };
-  }
-  return { type: 'trouble', words: [problem(error instanceof Error ? error.message : '')] };
-}

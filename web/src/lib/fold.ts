@@ -18,6 +18,7 @@ import type {
   CellQueued,
   CellsFreshened,
   CellsStaled,
+  CellStopped,
   CellWithdrawn,
   Completion,
   Document,
@@ -143,6 +144,8 @@ function folded(document: Document, fact: Fact, sequence: number): Document {
       return fact.cells.reduce((before, one) => folded(before, one, sequence), document);
     case 'CellWithdrawn':
       return changeCell(document, fact.cell, (cell) => withdrawn(cell, fact));
+    case 'CellStopped':
+      return changeCell(document, fact.cell, (cell) => stopped(cell, fact));
     case 'CellsStaled':
       return staled(document, fact);
     case 'CellsFreshened':
@@ -243,7 +246,7 @@ function resumed(document: Document, fact: DocumentResumed): Document {
   const left_ms = document.run.type === 'Paused' ? Math.max(whole_ms - document.ran_ms, 0) : whole_ms;
   const isLookedOver = document.run.type === 'Paused' && document.run.reason === 'plan_ready';
   return {
-    ...eachCell(document, fact.because === 'edited' ? unbroken : awaiting),
+    ...eachCell(document, fact.because === 'edited' ? unbroken : document.run.type === 'Paused' ? goingOn : awaiting),
     run: { type: 'Running', since_ms: fact.at_ms, deadline_ms: fact.at_ms + left_ms },
     policy: isLookedOver ? { ...document.policy, plan_first: false } : document.policy,
     leaving: null,
@@ -302,7 +305,7 @@ function receipt(document: Document, fact: AttemptCancelled): Document {
     cost_saved: document.ledger.cost_saved + fact.cost_saved,
   };
   const was = document.stop;
-  if (was === null || fact.reason !== 'stopped') return { ...document, ledger };
+  if (was === null || fact.reason !== 'stopped' || isStoppedAlone(own(document.cells, fact.cell))) return { ...document, ledger };
   const stop = {
     ...was,
     closed_at_ms: Math.max(was.closed_at_ms, fact.closed_at_ms),
@@ -354,7 +357,30 @@ function queued(cell: Cell, fact: CellQueued, sequence: number): Cell {
 function withdrawn(cell: Cell, fact: CellWithdrawn): Cell {
   const { type } = cell.state;
   const in_flight = type === 'Queued' || type === 'Writing' || type === 'Retrying';
-  return fact.job === cell.job && in_flight ? { ...dried(cell, cell.job), state: idle(cell) } : cell;
+  return fact.job === cell.job && (in_flight || isStoppedAlone(cell)) ? { ...dried(cell, cell.job), state: idle(cell) } : cell;
+}
+
+function stopped(cell: Cell, { job, at_ms, asked_at_ms }: CellStopped): Cell {
+  const { state } = cell;
+  const isBegun = state.type === 'Writing' || state.type === 'Retrying';
+  if (job !== cell.job || !(isBegun || state.type === 'Queued')) return cell;
+  return {
+    ...cell,
+    state: {
+      type: 'Cancelled',
+      attempt: isBegun ? state.attempt : cell.attempt,
+      at_ms,
+      reason: 'stopped',
+      closed_at_ms: isBegun ? null : at_ms, // Of what was not begun nothing is open.
+      asked_at_ms,
+    },
+    asked: false,
+  };
+}
+
+/** Whether it was stopped by itself, not with its document. Old snapshots know no such thing. */
+export function isStoppedAlone(cell: Cell | undefined): boolean {
+  return cell?.state.type === 'Cancelled' && cell.state.asked_at_ms != null;
 }
 
 /** The state of a cell that nobody writes: it keeps the text that it has. */
@@ -449,18 +475,24 @@ function unqueued(cell: Cell): Cell {
 function cutOff(cell: Cell, at_ms: number): Cell {
   if (cell.state.type !== 'Writing' && cell.state.type !== 'Retrying') return cell;
   const { attempt } = cell.state;
-  return { ...cell, state: { type: 'Cancelled', attempt, at_ms, reason: 'stopped', closed_at_ms: null } };
+  const state = { type: 'Cancelled', attempt, at_ms, reason: 'stopped', closed_at_ms: null, asked_at_ms: null } as const;
+  return { ...cell, state };
 }
 
-/** After a resume, all that is not finished waits to be queued anew. */
+/** Where what was over is to go on, all that is not finished waits to be queued anew. */
 function awaiting(cell: Cell): Cell {
   const rests = cell.state.type === 'Completed' || cell.state.type === 'Waiting';
   return rests ? cell : { ...cell, state: idle(cell) };
 }
 
-/** After an edit of what was over, so does what was cut off. */
+/** After a pause, so does all but what somebody stopped by itself. */
+function goingOn(cell: Cell): Cell {
+  return isStoppedAlone(cell) ? cell : awaiting(cell);
+}
+
+/** After an edit of what was over, so does what was cut off with it. */
 function unbroken(cell: Cell): Cell {
-  return cell.state.type === 'Failed' ? cell : awaiting(cell);
+  return cell.state.type === 'Failed' ? cell : goingOn(cell);
 }
 
 /** The document is up to date: nothing that was asked is left to do. */

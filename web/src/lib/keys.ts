@@ -17,9 +17,9 @@ function step(reader: Reader, by: number): void {
 /** The cell that keys act on. */
 const chosen = (reader: Reader) => reader.cell ?? reader.section;
 
-function rewrite(reader: Reader): void {
+function act(reader: Reader, what: 'rewrite' | 'stop'): void {
   const cell = chosen(reader);
-  if (cell !== null) void import('./doing').then((doing) => doing.rewrite(reader, cell));
+  if (cell !== null && !reader.isReadOnly) void import('./doing').then((doing) => void doing[what](reader, cell));
 }
 
 export function documentKeys(reader: Reader, run: Run): (event: KeyboardEvent) => void {
@@ -28,7 +28,7 @@ export function documentKeys(reader: Reader, run: Run): (event: KeyboardEvent) =
     k: () => step(reader, -1),
     '.': () => run.toggle(),
     e: () => reader.isReadOnly || (reader.editor.cell = chosen(reader)),
-    r: () => reader.isReadOnly || rewrite(reader),
+    r: () => act(reader, 'rewrite'),
     '[': () => (reader.isOutlineOpen = !reader.isOutlineOpen),
     ']': () => (reader.isPanelOpen = !reader.isPanelOpen),
     '?': () => (reader.dialog = 'help'),
@@ -48,11 +48,13 @@ export function documentKeys(reader: Reader, run: Run): (event: KeyboardEvent) =
   };
 }
 
-/** What was opened last is closed first: popover, then the drawers of a narrow screen, then what is lit. */
+/** What was opened last is closed first: popover, then the drawers of a narrow screen, then what is lit. Else it stops what is chosen. */
 function escape(reader: Reader): void {
+  if (document.querySelector(':popover-open, dialog[open]') !== null) return; // The browser closes it.
   if (reader.pointed !== null) reader.pointed = null;
   else if (reader.editor.proposal !== null) reader.editor.dismiss();
   else if (matchMedia('(max-width: 1199px)').matches && reader.isPanelOpen) reader.isPanelOpen = false;
   else if (matchMedia('(max-width: 899px)').matches && reader.isOutlineOpen) reader.isOutlineOpen = false;
-  else reader.chosen = null;
+  else if (reader.chosen !== null) reader.chosen = null;
+  else act(reader, 'stop');
 }

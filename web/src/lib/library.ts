@@ -14,6 +14,7 @@ export interface Card {
   cells: number;
   cells_done: number;
   cells_failed: number;
+  cells_stopped: number;
   sources: number;
   cost: number;
 }

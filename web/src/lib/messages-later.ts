@@ -1,6 +1,7 @@
 /** What the parts of the page say that are loaded when they are first wanted. `messages.ts` has all of it. */
 
 import { LANGUAGE, count, money, seconds, whole } from './intl';
+import type { Card } from './library';
 import type { Sums } from './sums';
 import type { Document, ErrorKind, Estimate, Passage, Reason, StopReceipt } from './types';
 import type { Progress } from './view';
@@ -267,6 +268,7 @@ export const palette = {
   action: 'Action',
   download: 'Download',
   keepOnNot: 'Pause when I leave',
+  nextTheme: 'Another theme: system, light, dark',
 };
 
 export const outline = {
@@ -286,6 +288,8 @@ const decimals = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 20 });
 const exact = (decimal: string) => decimals.format(decimal as Intl.StringNumericLiteral);
 
 export const table = {
+  source: 'Source',
+  empty: '–',
   noRows: 'Each source becomes a row. There are none yet.',
   menu: (heading: string) => `Column ‘${heading}’`,
   question: 'Question',
@@ -346,9 +350,9 @@ export const keys: readonly (readonly [string, string])[] = [
   ['e', 'Edit the text of the section'],
   ['r', 'Rewrite the section'],
   ['.', 'Stop, or go on'],
+  ['Esc', 'Close what is open; else stop the chosen section or cell'],
   ['[', 'Outline'],
   [']', 'Evidence'],
-  ['Esc', 'Close what is open'],
   ['Ctrl-K', 'Find anything, do anything'],
   ['?', 'These keys'],
 ];
@@ -398,7 +402,15 @@ export const library = {
   noneFound: 'No document has these words.',
   untitled: 'Untitled document',
   runs: { Running: 'Being written', Paused: 'Paused', Done: 'Complete', Abandoned: 'Given up', Deleted: 'Deleted' },
-  facts: (done: number, all: number, sources: number) => `${whole.format(done)} of ${count(all, 'part')}, ${count(sources, 'source')}`,
+  facts: ({ cells, cells_done: done, cells_failed: failed, cells_stopped: stopped, sources }: Card) =>
+    [
+      `${whole.format(done)} of ${count(cells, 'part')}`,
+      failed > 0 ? `${whole.format(failed)} failed` : '',
+      stopped > 0 ? `${whole.format(stopped)} stopped` : '',
+      count(sources, 'source'),
+    ]
+      .filter((part) => part !== '')
+      .join(', '),
   changed: (at_ms: number) => day.format(at_ms),
   rename: 'Rename',
   renameOf: (title: string) => `Rename ‘${title}’`,
@@ -441,6 +453,10 @@ const FAILURES: Readonly<Record<ErrorKind, string>> = {
 export const failure = (kind: ErrorKind) => FAILURES[kind];
 export const fellBack = (from: string, to: string) => `Fell back: ${from} ⇄ ${to}`;
 export const cutShort = (kind: ErrorKind) => `Ends early: ${FAILURES[kind].toLowerCase()}.`;
+/** What is said of a cell that was stopped by itself. */
+export const stoppedAlone = (asked_at_ms: number, closed_at_ms: number | null) =>
+  closed_at_ms === null ? 'Stopped' : `Stopped in ${seconds(closed_at_ms - asked_at_ms)}`;
+export const stoppedHint = 'It is not written before somebody asks for it, or what it is written from changes.';
 export const keptText = 'What had been written is kept above.';
 
 export function receipt(stop: StopReceipt): string {
@@ -450,11 +466,13 @@ export function receipt(stop: StopReceipt): string {
 }
 
 export const leaving = 'Nobody is watching; it will pause soon.';
+export const jumpToLive = 'Jump to live';
 export const nothingRan = 'Nothing was running when it was stopped.';
 
 export const spoken = {
   sectionDone: (heading: string, progress: Progress) => `${heading} is done, ${progress.done} of ${progress.all}.`,
   sectionFailed: (heading: string) => `${heading} failed.`,
+  sectionStopped: (heading: string) => `${heading} was stopped.`,
   complete: 'The document is complete.',
   stopped: 'Stopped.',
   planned: (sections: number) => `The outline is planned: ${count(sections, 'section')}.`,
@@ -483,6 +501,7 @@ export const tools = {
   of: (heading: string) => `What can be done with ‘${heading}’`,
   edit: 'Edit',
   rewrite: 'Rewrite',
+  stop: 'Stop',
   lock: 'Lock',
   unlock: 'Unlock',
   prompt: 'Prompt',

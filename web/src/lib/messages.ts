@@ -78,8 +78,12 @@ export function runState(document: Document, isStopping: boolean): string {
 }
 
 function progressNote(document: Document): string {
-  const failed = Object.values(document.cells).filter((cell) => cell.state.type === 'Failed').length;
-  return failed === 0 ? 'Complete' : `Complete, ${failed} failed`;
+  const states = Object.values(document.cells).map((cell) => cell.state.type);
+  const part = (type: string, word: string) => {
+    const found = states.filter((state) => state === type).length;
+    return found === 0 ? '' : `, ${found} ${word}`;
+  };
+  return `Complete${part('Failed', 'failed')}${part('Cancelled', 'stopped')}`;
 }
 
 export const figures = (progress: Progress, cost: number, ms: number) =>
@@ -116,7 +120,7 @@ export const page = {
   stop: 'Stop',
   stopping: 'Stopping…',
   resume: 'Resume',
-  again: 'Try failed parts again',
+  again: 'Write what is missing',
   share: 'Share',
   shareHint: 'Take it away, or share it',
   product: 'Scriptorium',
@@ -127,9 +131,7 @@ export const page = {
   offering: 'A rewrite is being written beside it',
   settings: 'Settings',
   openWhole: 'Open in Scriptorium',
-  nextTheme: 'Another theme: system, light, dark',
   help: 'Keys',
-  jump: 'Jump to live',
   close: 'Close',
   home: 'New document',
   untitled: 'Untitled document',
@@ -137,8 +139,6 @@ export const page = {
   opening: 'Opening the document…',
   readOnly: 'This browser has the link for reading, not the key for changing.',
   reading: 'Read only',
-  emptyCell: '–',
-  columnSource: 'Source',
   theme: { system: 'Theme: as the system', light: 'Theme: light', dark: 'Theme: dark' },
   panels: 'What is shown of what is chosen',
   showOutline: 'Show or hide the outline',

@@ -4,6 +4,7 @@ import { Problem, resumeDocument, stopDocument, type Format } from './api';
 import type { LiveDocument } from './live.svelte';
 import { page, problem } from './messages';
 import type { Reader } from './reader.svelte';
+import { isMissing } from './view';
 
 export type Can = 'stop' | 'resume' | 'again' | null;
 
@@ -30,7 +31,7 @@ export class Run {
       case 'Abandoned':
         return 'resume';
       case 'Done':
-        return Object.values(document.cells).some((cell) => cell.state.type === 'Failed') ? 'again' : null;
+        return Object.values(document.cells).some(isMissing) ? 'again' : null;
       default:
         return null;
     }

@@ -194,6 +194,8 @@ export interface DocumentResumed extends FactBase<'DocumentResumed'> {
 export interface DocumentCompleted extends FactBase<'DocumentCompleted'> {
   cells_completed: number;
   cells_failed: number;
+  /** Each by itself; not there in old logs. */
+  cells_stopped?: number;
 }
 
 export interface DocumentFailed extends FactBase<'DocumentFailed'> {
@@ -221,6 +223,12 @@ export interface CellWithdrawn extends FactBase<'CellWithdrawn'> {
 
 export interface CellsStaled extends FactBase<'CellsStaled'> {
   groups: readonly { reasons: readonly Reason[]; cells: readonly string[] }[];
+}
+
+export interface CellStopped extends FactBase<'CellStopped'> {
+  cell: string;
+  job: number;
+  asked_at_ms: number;
 }
 
 export interface CellsFreshened extends FactBase<'CellsFreshened'> {
@@ -440,6 +448,7 @@ export type Fact =
   | CellQueued
   | CellsQueued
   | CellWithdrawn
+  | CellStopped
   | CellsStaled
   | CellsFreshened
   | AttemptStarted
@@ -512,6 +521,8 @@ export interface Cancelled {
   at_ms: number;
   reason: CancelReason;
   closed_at_ms: number | null;
+  /** When this cell alone was to be stopped; null: it was stopped with its document. */
+  asked_at_ms: number | null;
 }
 
 export type CellState = Waiting | Queued | Writing | Retrying | Completed | Failed | Cancelled;

@@ -24,6 +24,11 @@ export function shownState(cell: Cell): Shown {
   }
 }
 
+/** Whether a document that is complete lacks this cell's newest revision: `is_missing` in `schemas/document.py`. */
+export function isMissing({ state }: Cell): boolean {
+  return state.type === 'Failed' || state.type === 'Cancelled';
+}
+
 export function cellOf(document: Document, id: string): Cell {
   return own(document.cells, id) ?? emptyCell(id);
 }

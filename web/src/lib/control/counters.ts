@@ -1,5 +1,6 @@
 /** Live counters, each beside the promise that it holds against. From facts alone; pure. */
 
+import { isStoppedAlone, jobOf } from '../fold';
 import type { Document, Fact } from '../types';
 
 export const STOP_MS_MAX = 250;
@@ -7,7 +8,7 @@ export const STOP_MS_MAX = 250;
 export interface Counters {
   /** Milliseconds from 'stop asked' to 'socket closed', one for each receipt. */
   stops_ms: readonly number[];
-  /** Calls that were still open 250 ms after their stop, or were begun while the document was paused. */
+  /** Calls that were still open 250 ms after their stop, or were begun while the document, or their cell, was stopped. */
   callsAfterStop: number;
   attempts: number;
   retries: number;
@@ -20,7 +21,9 @@ export interface Counters {
 export class Counting {
   #stops_ms: number[] = [];
   #isPaused = false;
-  #begunWhilePaused = 0;
+  /** Of cells that were stopped by themselves, the job that is over. */
+  #over = new Map<string, number>();
+  #begunWhileStopped = 0;
   #figures = { attempts: 0, retries: 0, failed: 0, fallbacks: 0, hedges: 0, completed: 0 };
 
   take(fact: Fact): void {
@@ -31,14 +34,17 @@ export class Counting {
       case 'DocumentResumed':
         this.#isPaused = false;
         return;
+      case 'CellStopped':
+        this.#over.set(fact.cell, fact.job);
+        return;
       case 'AttemptStarted':
         this.#figures.attempts++;
-        if (this.#isPaused) this.#begunWhilePaused++;
+        this.#begun(fact);
         if (fact.fell_back_from && fact.fell_back_from !== fact.model) this.#figures.fallbacks++;
         return;
       case 'CallReserved':
         this.#figures.hedges++;
-        if (this.#isPaused) this.#begunWhilePaused++;
+        this.#begun(fact);
         return;
       case 'AttemptFailed':
         this.#figures.failed++;
@@ -52,13 +58,17 @@ export class Counting {
     }
   }
 
+  #begun({ cell, attempt }: { cell: string; attempt: number }): void {
+    if (this.#isPaused || jobOf(attempt) === this.#over.get(cell)) this.#begunWhileStopped++;
+  }
+
   /** `document` is the newest: a stop whose receipts are late counts before they come. */
   counters(document: Document | null, now_ms: number): Counters {
     const late = this.#stops_ms.filter((ms) => ms > STOP_MS_MAX).length;
     return {
       ...this.#figures,
       stops_ms: this.#stops_ms,
-      callsAfterStop: late + this.#begunWhilePaused + unclosed(document, now_ms),
+      callsAfterStop: late + this.#begunWhileStopped + unclosed(document, now_ms),
     };
   }
 }
@@ -79,9 +89,12 @@ export function openNow(document: Document | null): number {
 
 /** Attempts that were stopped longer ago than they may take, and whose receipt is missing. */
 function unclosed(document: Document | null, now_ms: number): number {
-  const run = document?.run;
-  if (document === null || run?.type !== 'Paused' || now_ms - run.at_ms <= STOP_MS_MAX) return 0;
-  return Object.values(document.cells).filter(({ state }) => state.type === 'Cancelled' && state.closed_at_ms === null).length;
+  if (document === null) return 0;
+  return Object.values(document.cells).filter((cell) => {
+    const { state } = cell;
+    const isOpen = state.type === 'Cancelled' && state.closed_at_ms === null && now_ms - state.at_ms > STOP_MS_MAX;
+    return isOpen && (document.run.type === 'Paused' || isStoppedAlone(cell));
+  }).length;
 }
 
 /** The value below which this share of the values lies; null where there are none. Nearest rank. */

@@ -18,6 +18,7 @@ const SIGNS: Readonly<Record<string, string>> = {
   BusLost: '⌁',
   BusReturned: '⌁',
   DocumentPaused: '■',
+  CellStopped: '□',
   DocumentResumed: '▶',
   LastViewerLeft: '◌',
   ViewerReturned: '●',

@@ -83,7 +83,7 @@ function editSeen({ before, since }: Seen): boolean {
   const over = new Set<string>();
   for (const event of since.slice(at)) {
     for (const cell of queuedBy(event)) anew.add(cell);
-    if (event.type === 'CellCompleted' || event.type === 'CellFailed') over.add(event.cell);
+    if (event.type === 'CellCompleted' || event.type === 'CellFailed' || event.type === 'CellStopped') over.add(event.cell);
   }
   return anew.size > 0 && anew.size < cells.size && [...anew].every((cell) => over.has(cell));
 }

@@ -103,6 +103,8 @@ export class Waterfall {
         return this.#settle(PLAN_CELL, fact.at_ms, (bar) => bar.attempt === fact.attempt, 'completed', '');
       case 'CellFailed':
         return this.#settle(fact.cell, fact.at_ms, (bar) => jobOf(bar.attempt) === fact.job, 'failed', fact.kind);
+      case 'CellStopped':
+        return this.#end(fact.cell, fact.at_ms, (bar) => bar.kind === 'wait' || bar.kind === 'rest');
       case 'DocumentPaused':
         for (const row of this.rows) this.#end(row.cell, fact.at_ms, (bar) => bar.kind === 'wait' || bar.kind === 'rest');
     }

@@ -271,6 +271,8 @@ export function flagWords({ what }: Flag): string {
       return `Bus back after ${seconds(what.away_ms)}`;
     case 'DocumentPaused':
       return what.reason === 'last_viewer_left' ? 'Paused: the last viewer left' : 'Stopped';
+    case 'CellStopped':
+      return `${what.cell} stopped`;
     case 'DocumentResumed':
       return 'Resumed';
     case 'LastViewerLeft':
