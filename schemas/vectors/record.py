@@ -270,6 +270,17 @@ def _stories() -> dict[str, list[Event]]:
             _completed("c", b1, text),
             DocumentCompleted(at_ms=9_100, cells_completed=1, cells_failed=0, cells_stopped=2),
         ],
+        "a cell is stopped and then its document, and each receipt is of its own stop": [
+            _create("a", "b"),
+            CellsQueued(at_ms=1_101, cells=(_queued("a"), _queued("b"))),
+            _started("a", a1),
+            _started("b", a1),
+            _cell_stopped("a"),
+            _cell_stopped("b", job=2),
+            stop,
+            _cancelled("a", a1),
+            _cancelled("b", a1),
+        ],
         "a cell that was stopped between two tries outlives an edit, and goes on with the document that was over": [
             _create("a", "b"),
             *write[:5],

@@ -26,7 +26,6 @@ from schemas.document import (
     is_missing,
 )
 from schemas.outline_markdown import written_outline
-from schemas.standing import IN_FLIGHT
 from services.cli import options, showing
 from services.cli.asking import Asking
 from services.cli.changing import How, Step, change
@@ -128,10 +127,12 @@ async def _stop_cell(asking: Asking, document: DocumentClient, id_: str) -> int:
 
 
 def _is_closed(document: Document, id_: str) -> bool:
-    """Nobody writes the cell, and no call for it is open."""
-    cell = document.cells.get(id_)
-    is_open = any(key.partition("/")[0] == id_ for key in document.open_calls)
-    return cell is None or not (isinstance(cell.state, IN_FLIGHT) or is_open)
+    """Nobody writes the cell, and who did has signed for it."""
+    match document.cells.get(id_, Cell(id=id_)).state:
+        case Queued() | Writing() | Retrying() | Cancelled(closed_at_ms=None):
+            return False
+        case _:
+            return True
 
 
 def _cell_receipt(id_: str, state: CellState) -> str:
@@ -140,8 +141,10 @@ def _cell_receipt(id_: str, state: CellState) -> str:
             return "Stopping was asked for, and is not done yet: `scriptorium show` tells."
         case Cancelled(asked_at_ms=int(asked), closed_at_ms=int(closed)):
             return f"{id_}: stopped after {closed - asked} ms. `scriptorium rewrite` writes it."
+        case Cancelled(closed_at_ms=None):
+            return f"{id_}: stopped; its writer has not signed for it yet."
         case Cancelled():
-            return f"{id_}: stopped."
+            return f"{id_}: stopped with its document."
         case _:
             return f"{id_}: {words_of(state)}; there was nothing to stop."
 

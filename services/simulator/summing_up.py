@@ -43,8 +43,7 @@ def summed_up(asked: Asked, random: Random) -> str:
     if own:
         parts.append(" ".join(run.marked() for run in own))
     parts += [
-        f"The section “{section}” could not be written, so nothing of it is summed up here."
-        for section, _ in asked.missing
+        f"The section “{section}” was not written, so nothing of it is summed up here." for section, _ in asked.missing
     ]
     return "\n\n".join(parts) or "The sections that this one depends on hold no text to sum up."
 

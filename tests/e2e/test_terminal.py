@@ -316,11 +316,12 @@ def test_a_section_is_stopped_by_itself_missed_and_written_after_all(
     assert (stopped["id"], stopped["cell"], stopped["run"]) == (id_, "background", "Running")
     assert stopped["state"]["type"] == "Cancelled"
     assert stopped["state"]["closed_at_ms"] >= stopped["state"]["asked_at_ms"]
-    told, _ = terminal.run("watch", id_, code=1)
-    assert "■ Background: stopped" in told
+    terminal.run("watch", id_, code=1)
+    told, _ = terminal.run("show", id_)
+    assert re.search(r"background +Background +■ +stopped", told)
     assert "1 stopped" in terminal.run("list", "Cut", *at)[0]
     assert "there was nothing to stop" in terminal.run("stop", id_, "--cell", "summary")[0]
-    terminal.run("stop", id_, "--cell", "nowhere", code=1)
+    terminal.run("stop", id_, "--cell", "nowhere", code=2)
     terminal.json("rewrite", id_, "background")
     assert "background" in _texts(terminal.now(id_))
     terminal.json("delete", id_, "--yes")

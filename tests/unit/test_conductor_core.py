@@ -545,9 +545,11 @@ def test_an_edit_of_something_else_does_not_begin_a_cell_that_was_stopped() -> N
 
 
 def test_what_a_stopped_cell_is_written_from_changes_and_it_is_written_anew() -> None:
-    document = settled(edited(without_a(), replace(A, instructions="Otherwise.")))
-    assert isinstance(document.cells["a"].state, Queued)
-    assert (document.cells["a"].revision, document.cells["a"].job) == (2, 2)
+    document = edited(without_a(), replace(A, instructions="Otherwise."))
+    document = then(document, DocumentResumed(at_ms=NOW, because="edited"))
+    (again,) = decide(document, WATCHED).facts
+    assert isinstance(again, CellQueued)
+    assert (again.cell, again.revision, again.job) == ("a", 2, 2)
 
 
 def test_a_stopped_cell_is_written_when_it_is_asked_for() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from schemas.document import Cell, Completed, Completion, Document, Done, Failed, Ink, Source, Writing
+from msgspec.structs import replace
+
+from schemas.document import Cancelled, Cell, Completed, Completion, Document, Done, Failed, Ink, Source, Writing
+from schemas.library import card_of
 from schemas.passages import Passage
 from schemas.values import Citation, Column, Policy, Section, SourceGiven
 from services.gateway.exports.markdown import markdown
@@ -62,6 +65,18 @@ def test_what_is_not_there_says_so() -> None:
     shown = markdown(_document((Section(id="a", heading="A"), Section(id="b", heading="B")), failed))
     assert "*Not written yet.*" in shown
     assert "*This section could not be written: The model fell silent.*" in shown
+
+
+def test_what_was_stopped_says_so_and_whether_its_text_is_the_earlier_one() -> None:
+    stopped = Cancelled(attempt=2001001, at_ms=2, reason="stopped", closed_at_ms=3, asked_at_ms=1)
+    cut = Cell(id="a", state=stopped, ink=Ink(attempt=2001001, text="Half of it"))
+    earlier = replace(_completed("b", "All of it."), state=stopped)
+    document = _document((Section(id="a", heading="A"), Section(id="b", heading="B")), cut, earlier)
+    shown = markdown(document)
+    assert "Half of it\n\n*Stopped before it was finished.*" in shown
+    assert "All of it.\n\n*This is its earlier text: the writing of a newer one was stopped.*" in shown
+    card = card_of(document)
+    assert (card.cells, card.cells_done, card.cells_failed, card.cells_stopped) == (2, 0, 0, 2)
 
 
 def test_a_table_stays_one_whatever_its_cells_say() -> None:

@@ -118,7 +118,7 @@ def test_a_summary_repeats_the_sections_with_their_markers() -> None:
     section = '<section heading="Summary">Sum up.</section>'
     text = answer(asked(prompt(section, extra=earlier + missing, sources=False)), "1")
     assert 'The last viewer starts a grace of ten seconds. [[s1:1 "of ten seconds"]]' in text
-    assert "“ink” could not be written" in text
+    assert "“ink” was not written" in text
     assert "did not answer" not in text
 
 

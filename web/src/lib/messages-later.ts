@@ -457,6 +457,7 @@ export const cutShort = (kind: ErrorKind) => `Ends early: ${FAILURES[kind].toLow
 export const stoppedAlone = (asked_at_ms: number, closed_at_ms: number | null) =>
   closed_at_ms === null ? 'Stopped' : `Stopped in ${seconds(closed_at_ms - asked_at_ms)}`;
 export const stoppedHint = 'It is not written before somebody asks for it, or what it is written from changes.';
+export const earlierText = 'The text above is the earlier one.';
 export const keptText = 'What had been written is kept above.';
 
 export function receipt(stop: StopReceipt): string {
