@@ -298,6 +298,7 @@ def _settled(document: Document, fact: CallSettled) -> Document:
         cost_lost=was.cost_lost + (fact.cost if bought_nothing else 0.0),
     )
     document = _cell(document, fact.cell, lambda cell: replace(cell, cost=cell.cost + fact.cost))
+    document = forecasts.billed(document, fact)
     return replace(document, ledger=ledger, open_calls={k: v for k, v in document.open_calls.items() if k != key})
 
 

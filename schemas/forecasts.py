@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from schemas.document import Document, Forecast, Reckoning, Running
-from schemas.events import Edit
+from schemas.events import CallSettled, Edit
 from schemas.values import Estimate
 
 
@@ -46,6 +46,20 @@ def reckoned(document: Document, at_ms: int) -> Document:
         duration_ms=max(at_ms - was.since_ms, 0),
     )
     return replace(document, forecast=None, reckoning=Reckoning(at_ms=at_ms, estimate=was.estimate, actual=actual))
+
+
+def billed(document: Document, fact: CallSettled) -> Document:
+    """A bill that comes right behind the end is part of what the work came to: its call had been counted when it was reserved."""
+    was = document.reckoning
+    if was is None or isinstance(document.run, Running):
+        return document
+    actual = replace(
+        was.actual,
+        tokens_in=was.actual.tokens_in + fact.tokens_in,
+        tokens_out=was.actual.tokens_out + fact.tokens_out,
+        cost=was.actual.cost + fact.cost,
+    )
+    return replace(document, reckoning=replace(was, actual=actual))
 
 
 def _sum(one: Estimate, other: Estimate) -> Estimate:

@@ -449,6 +449,17 @@ def _edit_stories(write: list[Event], a1: int, text: str) -> dict[str, list[Even
             _settled("a", again, "cancelled"),
             DocumentCompleted(at_ms=9_000, cells_completed=2, cells_failed=0),
         ],
+        "the last bill comes right behind the end": [
+            _create("a"),
+            *done,
+            DocumentEdited(at_ms=2_000, brief="Other", estimate=estimate),
+            DocumentResumed(at_ms=2_010, because="edited"),
+            _queued("a", job=2, revision=2),
+            _started("a", again),
+            _completed("a", again, "Another.", revision=2),
+            DocumentCompleted(at_ms=9_000, cells_completed=1, cells_failed=0),
+            _settled("a", again),
+        ],
         "sections and columns come, go and change": [
             _create("a", "b"),
             *done,

@@ -33,6 +33,7 @@ from schemas.events import (
     CellFailed,
     CellQueued,
     CellsQueued,
+    DocumentCompleted,
     DocumentCreated,
     DocumentPaused,
     DocumentResumed,
@@ -44,7 +45,7 @@ from schemas.events import (
 )
 from schemas.fold import LogError, created, fold, fold_ink
 from schemas.standing import standings
-from schemas.values import Column, Policy, Section
+from schemas.values import Column, Estimate, Policy, Section
 from tests.unit.logs import DOCUMENT, Event, Written, histories
 
 A1 = attempt_number(1, 1, 1)
@@ -386,6 +387,28 @@ def test_calls_count_at_their_maximum_until_they_are_settled() -> None:
         assert after.ledger.cost == after.ledger.cost_lost == after.ledger.cost_estimated == 0.125
         assert sum(call.cost_max for call in after.open_calls.values()) == 0.5
         assert after.ledger.calls == 2
+
+
+def test_what_work_came_to_has_the_bill_that_comes_right_behind_its_end() -> None:
+    begun = replace(new(), estimate=Estimate(cells=1, calls=1))
+    bill = CallSettled(
+        at_ms=9,
+        cell="a",
+        attempt=A1,
+        call=1,
+        model="m/a",
+        outcome="finished",
+        tokens_in=3,
+        tokens_out=4,
+        cost=0.5,
+        exact=True,
+        duration_ms=1,
+    )
+    over = DocumentCompleted(at_ms=9, cells_completed=1, cells_failed=0)
+    before, behind = (folded(begun, queued(), started(A1), *facts).reckoning for facts in ((bill, over), (over, bill)))
+    assert before is not None
+    assert before == behind
+    assert (before.actual.calls, before.actual.tokens_out, before.actual.cost) == (1, 4, 0.5)
 
 
 def test_an_edit_upstream_names_a_new_revision_and_equal_output_does_not() -> None:

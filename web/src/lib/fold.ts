@@ -37,7 +37,7 @@ import type {
 } from './types';
 
 import { edited } from './edits';
-import { foreseen, reckoned } from './forecasts';
+import { billed, foreseen, reckoned } from './forecasts';
 
 export const PLAN_CELL = 'outline';
 export const PIECES_AHEAD_MAX = 1_000;
@@ -284,7 +284,7 @@ function settled(document: Document, fact: CallSettled): Document {
     cost_lost: was.cost_lost + (lost ? fact.cost : 0),
   };
   const paid = changeCell(document, fact.cell, (cell) => ({ ...cell, cost: cell.cost + fact.cost }));
-  return { ...paid, ledger, open_calls };
+  return { ...billed(paid, fact), ledger, open_calls };
 }
 
 function found(document: Document, fact: CellCompleted): Document {

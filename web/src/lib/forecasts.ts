@@ -1,6 +1,6 @@
 /** What work was expected to come to, put to the test when it is over: the twin of `schemas/forecasts.py`. */
 
-import type { Document, Edit, Estimate } from './types';
+import type { CallSettled, Document, Edit, Estimate } from './types';
 
 /** An edit's estimate is added to that of the work that goes on; at rest, it begins one. */
 export function foreseen(document: Document, fact: Edit): Document {
@@ -30,6 +30,20 @@ export function reckoned(document: Document, at_ms: number): Document {
     duration_ms: Math.max(at_ms - was.since_ms, 0),
   };
   return { ...document, forecast: null, reckoning: { at_ms, estimate: was.estimate, actual } };
+}
+
+/** A bill that comes right behind the end is part of what the work came to: its call had been counted when it was reserved. */
+export function billed(document: Document, fact: CallSettled): Document {
+  const { reckoning: was } = document;
+  if (was === null || document.run.type === 'Running') return document;
+  const { tokens_in, tokens_out, cost } = was.actual;
+  const actual = {
+    ...was.actual,
+    tokens_in: tokens_in + fact.tokens_in,
+    tokens_out: tokens_out + fact.tokens_out,
+    cost: cost + fact.cost,
+  };
+  return { ...document, reckoning: { ...was, actual } };
 }
 
 function sum(one: Estimate, other: Estimate): Estimate {
