@@ -5,18 +5,19 @@ A new screen is one more line in SCREENS; a new state of a document is one more 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser.states import Gallery
+from tests.e2e.browser.states import MOMENTS, Gallery
 from tests.wording import room_words, words
 
 
 class Screen(NamedTuple):
-    """A document's state, or a path; and what is done there before one looks."""
+    """A document's state, or a moment of one, or a path; and what is done there before one looks."""
 
     of: str
     steps: Callable[[Page], None] = lambda _page: None
@@ -146,6 +147,27 @@ def _moment(page: Page) -> None:
     expect(page.get_by_role("tab", name=room_words("words.documentThen"), selected=True)).to_be_visible()
 
 
+def _asked(page: Page) -> None:
+    """The form for a column's question."""
+    _ready(page)
+    page.get_by_role("button", name=words("table.add")).click()
+    expect(page.get_by_role("dialog", name=words("table.add"))).to_be_visible()
+
+
+def _watching(page: Page) -> None:
+    """What can be done with the watch of a folder."""
+    _drawer("[")(page)
+    page.get_by_role("button", name=words("watches.menu", words("watches.folder", "notes", "0001-*.md"))).click()
+    expect(page.get_by_role("dialog").filter(visible=True)).not_to_be_empty()
+
+
+def _unread(page: Page) -> None:
+    """What the evidence says of a source that could not be read."""
+    _panel("evidence")(page)
+    page.get_by_role("tabpanel").get_by_role("button", name=re.compile("broken.pdf")).click()
+    expect(page.get_by_role("tabpanel").get_by_role("heading", name="broken.pdf")).to_be_visible()
+
+
 def _reckoned(page: Page) -> None:
     expect(page.get_by_role("region", name=words("plan.title")).get_by_role("status")).to_contain_text("About")
 
@@ -198,7 +220,8 @@ SCREENS: Final[dict[str, Screen]] = {
     "editing": Screen("done", _editing),
     "previewing": Screen("done", _previewing),
     "failed": Screen("failed"),
-    "troubled": Screen("troubled"),
+    "queued": Screen("queued"),
+    "retrying": Screen("retrying"),
     "fell-back": Screen("fell-back"),
     "stopped": Screen("stopped"),
     "without": Screen("without"),
@@ -208,7 +231,11 @@ SCREENS: Final[dict[str, Screen]] = {
     "given-up": Screen("given-up"),
     "plan-ready": Screen("plan-ready", _reckoned),
     "no-plan": Screen("no-plan"),
-    "unreadable": Screen("unreadable"),
+    "unreadable": Screen("unreadable", _drawer("[")),
+    "unread": Screen("unreadable", _unread),
+    "watching": Screen("watched", _watching),
+    "column": Screen("done", _asked),
+    "column-menu": Screen("done", _opening("table.menu", "Who")),
     "first-run-template": Screen("/", _templated),
     "embedded": Screen("writing", at="/embed/"),
     "printed": Screen("done", _printing),
@@ -223,10 +250,28 @@ SCREENS: Final[dict[str, Screen]] = {
 }
 
 
+HELD: Final = """
+([document, sequence, now_ms]) => {
+  const { fetch } = window;
+  const snapshot = new TextEncoder().encode(`event: snapshot\\nid: 1-${sequence}-0\\ndata: ${document}\\n\\n`);
+  const stream = () => new Response(new ReadableStream({ start: (to) => to.enqueue(snapshot) }));
+  window.fetch = (input, init) => (String(input).endsWith('/events') ? Promise.resolve(stream()) : fetch(input, init));
+  Date.now = () => now_ms;
+}
+"""
+"""A stream that has told of a moment, and tells no more; and a clock that stands still at it."""
+
+
 def show(page: Page, home: str, gallery: Gallery, name: str) -> None:
     """Bring a screen up: nothing moves any more, but what the model says."""
     screen = SCREENS[name]
-    path = screen.of if screen.of.startswith("/") else screen.at + gallery.document(screen.of)
+    path = screen.of
+    if screen.of in MOMENTS:
+        document, then, now_ms = gallery.moment(screen.of)
+        page.add_init_script(f"({HELD})({json.dumps([document.decode(), then.sequence, now_ms])})")
+        path = screen.at + then.id
+    elif not screen.of.startswith("/"):
+        path = screen.at + gallery.document(screen.of)
     page.context.add_cookies(gallery.cookies())
     page.goto(home + path)
     expect(page.get_by_role("main")).to_be_visible()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx2
 
 from schemas.cells import text_of
-from schemas.document import Document, Done, Paused, Running
+from schemas.document import Document, Done, Paused, Queued, Retrying, Running, decode
 from tests.dictated import MODEL, DictatedModel
 from tests.e2e.browser.reading import LICENSE, ROOT, cookies_of, create, in_the_log, until
 
@@ -21,12 +21,27 @@ WORDS: Final = (
     "```\nCopyright [yyyy] [name of copyright owner]\n```\n",
 )
 FOR_EVER = 86_400_000
-DEAR: Final = '[prices."simulator/dear"]\ninput = 1000.0\noutput = 1000.0\n'
-"""A price for which a document's budget has no room: a part of `scriptorium.toml`."""
+DEAR: Final = f"""
+[prices."simulator/dear"]
+input = 1000.0
+output = 1000.0
+
+[watcher]
+folders = {{ notes = {json.dumps(str(ROOT / "docs" / "adr"))} }}
+"""
+"""A part of `scriptorium.toml`: a price for which a document's budget has no room, and a folder that may be followed."""
 BRIEF: Final = (
     "What may others do with this software, and what does the licence ask of them? For somebody who is no lawyer."
 )
 BY_HAND: Final = 'Take it, use it, change it, pass it on, also for money [[s1:1 "Apache License"]]. Keep the notices, and say what was changed.'
+
+
+class Moment(NamedTuple):
+    """A state that passes, as it was on the bus: the document then, and what o'clock it was."""
+
+    of: str
+    is_so: Callable[[Document], bool]
+    now_ms: Callable[[Document], int]
 
 
 class Gallery:
@@ -43,6 +58,18 @@ class Gallery:
         if state not in self._made:
             self._made[state] = MAKERS[state](self)
         return self._made[state]
+
+    def moment(self, name: str) -> tuple[bytes, Document, int]:
+        """A document at the first moment of its log at which it was so: as JSON, folded, and the time."""
+        moment = MOMENTS[name]
+        id_ = self.document(moment.of)
+        newest = in_the_log(self._client, id_)
+        for at in range(min(source.given_at for source in newest.sources.values()), newest.sequence + 1):
+            answer = self._client.get(f"/api/documents/{id_}", params={"at": at})
+            if answer.is_success and moment.is_so(then := decode(answer.content)):
+                return answer.content, then, moment.now_ms(then)
+        msg = f"it never was {name}"
+        raise AssertionError(msg)
 
     def patient(self, state: str) -> str:
         """From now on its cells may take their time, on however slow a machine."""
@@ -97,11 +124,26 @@ class Gallery:
         return id_
 
     def troubled(self) -> str:
-        self._dials("busy", error_429_seconds=1, retry_after_s=3_600)
-        ids = ["one", "two"]
-        outline = [{"id": id_, "heading": f"Part {id_}", "instructions": "Say it."} for id_ in ids]
-        id_ = self._create({"sections": outline}, model="simulator/busy")
-        self._until(id_, lambda document: any(cell.attempts for cell in document.cells.values()))
+        """Every answer of its model is cut off, so that another model is asked in the end."""
+        self._dials("patchy", cut_hard=1, strike_at=0.6)
+        outline = [
+            {"id": "grant", "heading": "What is granted", "instructions": "Copyright and patents."},
+            {"id": "must", "heading": "What is asked", "instructions": "Notices and changes."},
+            {"id": "sum", "heading": "Summary", "instructions": "Sum up.", "depends_on": ["grant", "must"]},
+        ]
+        id_ = self._create({"sections": outline}, model="simulator/patchy")
+        self._until(id_, lambda document: isinstance(document.run, Done))
+        return id_
+
+    def watched(self) -> str:
+        """A folder is followed, and its one file is a source."""
+        self._model.answers("watched", *WORDS[:2])
+        outline = {"sections": [{"id": "watched", "heading": "What is granted", "instructions": "Say it."}]}
+        id_ = self._create(outline, model=MODEL)
+        self._client.post(
+            f"/api/documents/{id_}/watches", json={"folder": "notes", "glob": "0001-*.md"}
+        ).raise_for_status()
+        self._until(id_, lambda document: isinstance(document.run, Done) and len(document.sources) > 2)
         return id_
 
     def stopped(self) -> str:
@@ -207,7 +249,9 @@ class Gallery:
         outline = {"sections": [{"id": "unreadable", "heading": "What is granted", "instructions": "Say it."}]}
         sources = [{"name": "LICENSE", "text": LICENSE}, {"upload": named.raise_for_status().json()["upload"]}]
         policy = {"grace_ms": FOR_EVER, "model": MODEL}
-        id_ = create(self._client, brief=BRIEF, sources=sources, outline=outline, policy=policy)
+        id_ = create(
+            self._client, brief=BRIEF, title="What this licence allows", sources=sources, outline=outline, policy=policy
+        )
         self._until(id_, lambda document: isinstance(document.run, Done))
         return id_
 
@@ -265,4 +309,32 @@ MAKERS: Final[dict[str, Callable[[Gallery], str]]] = {
     "plan-ready": Gallery.plan_ready,
     "no-plan": Gallery.no_plan,
     "unreadable": Gallery.unreadable,
+    "watched": Gallery.watched,
 }
+
+
+def _is_queued(then: Document) -> bool:
+    return any(isinstance(cell.state, Queued) for cell in then.cells.values())
+
+
+def _dues_ms(then: Document) -> list[int]:
+    return [cell.state.retry_at_ms for cell in then.cells.values() if isinstance(cell.state, Retrying)]
+
+
+def _begun_ms(then: Document) -> int:
+    return then.created_at_ms + 300
+
+
+def _soon_ms(then: Document) -> int:
+    return min(_dues_ms(then)) - 700
+
+
+def _is_retrying(then: Document) -> bool:
+    return len(_dues_ms(then)) > 0
+
+
+MOMENTS: Final[dict[str, Moment]] = {
+    "queued": Moment("done", _is_queued, _begun_ms),
+    "retrying": Moment("troubled", _is_retrying, _soon_ms),
+}
+"""What passes too soon to be looked at."""
