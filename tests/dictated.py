@@ -27,6 +27,7 @@ class Script:
     def __init__(self) -> None:
         self.chunks: list[str] = []
         self.is_over = False
+        self.refusals_s: list[int] = []
 
 
 class DictatedModel:
@@ -55,6 +56,17 @@ class DictatedModel:
         """All of it at once."""
         self.says(cell, *chunks)
         self.ends(cell)
+
+    def refuses(self, cell: str, retry_after_s: int) -> None:
+        """One call of it is answered with 429, and asked to come back after so long."""
+        with self._changed:
+            self._scripts[cell].refusals_s.append(retry_after_s)
+
+    def refusal_s(self, cell: str) -> int | None:
+        """Whether this call is refused, and for how long."""
+        with self._changed:
+            refusals_s = self._scripts[cell].refusals_s
+            return refusals_s.pop(0) if refusals_s else None
 
     def forget(self) -> None:
         """Nothing was said."""
@@ -130,10 +142,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """One answer, streamed."""
         self.rfile.read(int(self.headers["Content-Length"]))
+        cell = self.headers["X-Scriptorium-Cell"]
+        if (retry_after_s := self.dictated.refusal_s(cell)) is not None:
+            self.send_response(429)
+            self.send_header("Retry-After", str(retry_after_s))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         with contextlib.suppress(ConnectionError):
             self._head("text/event-stream")
             said = 0
-            for text in self.dictated.telling(self.headers["X-Scriptorium-Cell"]):
+            for text in self.dictated.telling(cell):
                 said += 1
                 self._event({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]})
             self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})

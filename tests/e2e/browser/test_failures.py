@@ -11,10 +11,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.dictated import MODEL, DictatedModel
 from tests.e2e.browser.conftest import dictated_system
-from tests.e2e.browser.reading import button, create, in_the_log, section, until
+from tests.e2e.browser.hearing import HEAR
+from tests.e2e.browser.reading import button, create, dictated, in_the_log, section, until
 from tests.e2e.browser.states import Gallery
 from tests.e2e.browser.visitor import Visitor
-from tests.system import System
+from tests.system import System, sections
 from tests.wording import words
 
 
@@ -109,6 +110,26 @@ def test_what_is_not_up_to_date_says_why_and_is_brought_up_to_date(
     expect(part.get_by_text("As it is now.")).to_be_visible()
     expect(part).not_to_contain_text("Not up to date")
     assert in_the_log(client, id_).policy.model == MODEL
+
+
+def test_a_refused_call_is_counted_down_to_its_next_try_and_then_written(
+    visitor: Visitor, client: httpx2.Client, model: DictatedModel
+) -> None:
+    """As long as the provider asked for: longer, and another model would be asked."""
+    visitor.context.add_init_script(HEAR)
+    model.refuses("summary", retry_after_s=3)
+    model.answers("summary", "Written at the second try.")
+    page = visitor.open(f"/d/{dictated(client, sections(2))}")
+    part = section(page, "Summary")
+    expect(part).to_be_visible()
+    model.answers("part-1", "It begins.")
+    expect(part.get_by_text("Written at the second try.")).to_be_visible()
+    heard: list[str] = page.evaluate("() => window.heard")
+    left_s = [int(found[1]) for said in heard if (found := re.fullmatch(r"Try 2/6 in (\d) s", said.strip()))]
+    assert len(left_s) >= 2, heard
+    assert left_s == sorted(left_s, reverse=True)
+    assert left_s[0] <= 3
+    expect(part).to_contain_text("2 attempts")
 
 
 def test_a_try_that_is_due_says_which_of_how_many_and_when(
