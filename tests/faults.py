@@ -136,7 +136,7 @@ async def _written(system: System, gateway: httpx2.AsyncClient, number: int, dea
     async def heard(message: Any) -> None:
         if isinstance(decode_fact(message.data), ENDS):
             over.add(subjects.document_of(message.subject))
-            moved.set()
+        moved.set()
 
     places = asyncio.Semaphore(CREATED_AT_ONCE)
 
@@ -159,7 +159,12 @@ async def _written(system: System, gateway: httpx2.AsyncClient, number: int, dea
             while not over.issuperset(ids):
                 moved.clear()
                 await moved.wait()
-        return {id_: [(s.sequence, decode_fact(s.data)) async for s in _log(bus, id_)] for id_ in ids}
+            while True:
+                moved.clear()
+                logs = {id_: [(s.sequence, decode_fact(s.data)) async for s in _log(bus, id_)] for id_ in ids}
+                if not any(_folded(id_, log).open_calls for id_, log in logs.items()):
+                    return logs
+                await moved.wait()  # The loser of a race may be settled a moment after its document is done.
 
 
 def _log(bus: Any, id_: str) -> Any:

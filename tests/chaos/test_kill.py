@@ -24,6 +24,7 @@ from schemas.events import (
     DocumentPaused,
     Fact,
     TextAppended,
+    decode_fact,
     decode_ink,
 )
 from schemas.fold import created, fold
@@ -112,8 +113,17 @@ async def _folded(system: System, document: str) -> Document:
 
 
 async def _until_in_the_log(system: System, document: str, *types: type[Fact]) -> None:
-    while not any(isinstance(fact, types) for _, fact in await system.log(document)):
-        pass
+    found = asyncio.Event()
+
+    async def hear(message: Any) -> None:
+        if isinstance(decode_fact(message.data), types):
+            found.set()
+
+    async with system.bus() as bus:
+        await bus.client.subscribe(subjects.live_facts(document), cb=hear)
+        await bus.client.flush()
+        if not any(isinstance(fact, types) for _, fact in await system.log(document)):
+            await found.wait()
 
 
 def _texts(document: Document) -> dict[str, str | None]:

@@ -38,6 +38,7 @@ BIN: Final = Path(sysconfig.get_path("scripts"))
 COMMANDS: Final = {**getattr(get_command(app), "commands", {})}
 REFERENCE: Final = re.compile(r"\$\{(\w+):\?[^}]*\}")
 UP_S: Final = 60.0
+LOOK_S: Final = 0.5
 
 
 def test_there_is_a_container_for_the_bus_and_for_each_service() -> None:
@@ -196,6 +197,7 @@ def test_each_becomes_well(name: str, containers: dict[str, dict[str, str]]) -> 
         if told.returncode == 0:
             return
         assert time.monotonic() < deadline, told.stderr
+        time.sleep(LOOK_S)  # Each look is a process, and what it looks at is to come up meanwhile.
 
 
 def test_a_document_could_be_written(containers: dict[str, dict[str, str]]) -> None:

@@ -26,9 +26,9 @@ from services.shared.opening import Begun, folded_in, log_of
 from services.shared.snapshots import STREAM, Snapshots
 from services.shared.sources import SourceStore
 from tests.integration.conftest import BusFactory
+from tests.integration.gateway.test_gateway_viewers import Reader
 from tests.integration.gateways import GatewayProcess
 from tests.integration.test_conductor import Conductors, conductor
-from tests.integration.test_gateway_viewers import Reader
 from tests.integration.test_snapshots import ALL, ID, facts, first, left, opened, record, told, until
 
 __all__ = ["conductor"]

@@ -15,6 +15,9 @@ from playwright.sync_api import Page, expect
 from tests.e2e.browser.states import MOMENTS, Gallery
 from tests.wording import room_words, words
 
+THREE_COLUMNS_PX: Final = 1_200
+"""From this width on the right panel is there without being asked for, though not at once: it is loaded when the text is there."""
+
 
 class Screen(NamedTuple):
     """A document's state, or a moment of one, or a path; and what is done there before one looks."""
@@ -77,7 +80,7 @@ def _panel(name: str) -> Callable[[Page], None]:
     def open_(page: Page) -> None:
         _ready(page)
         page.keyboard.press("j")
-        if not page.get_by_role("tablist").is_visible():
+        if page.evaluate("(px) => innerWidth < px", THREE_COLUMNS_PX):
             page.keyboard.press("]")
         page.get_by_role("tab", name=words(f"panels.{name}")).click()
         expect(page.get_by_role("tabpanel")).not_to_be_empty()

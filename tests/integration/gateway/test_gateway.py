@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -16,66 +10,16 @@ import msgspec
 import pytest
 
 from schemas import subjects
-from schemas.attempts import attempt_number
-from schemas.cells import text_digest, text_of
+from schemas.cells import text_of
 from schemas.events import (
-    AttemptStarted,
-    CellCompleted,
-    CellQueued,
     DocumentCompleted,
-    TextAppended,
-    encode,
 )
-from services.shared.bus import Bus
 from services.shared.log import append
-from tests.integration.conftest import BusFactory, NatsServer
+from tests.integration.conftest import BusFactory
+from tests.integration.gateways import write_cell
 from tests.system import Viewer, create, sections
 
-A1 = attempt_number(1, 1, 1)
 KEYED = "Bearer {}"
-
-
-@pytest.fixture
-async def gateway(bus: BusFactory, nats_server: str) -> AsyncIterator[str]:
-    """Its address. The bus fixture has made the streams."""
-    await bus("operator")
-    environment = {**os.environ, "SCRIPTORIUM_BUS__URL": nats_server}
-    command = [sys.executable, "-m", "services.gateway", "--host", "127.0.0.1", "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)  # noqa: ASYNC220, S603 -- ours
-    try:
-        assert process.stdout is not None
-        found = re.search(r"http://\S+", await asyncio.to_thread(process.stdout.readline))
-        assert found is not None
-        yield found[0]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.to_thread(process.wait, 10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-
-
-@pytest.fixture
-async def client(gateway: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """An HTTP client of it."""
-    async with httpx2.AsyncClient(base_url=gateway, trust_env=False, timeout=20) as http:
-        yield http
-
-
-async def _write(bus: Bus, document: str, cell: str, text: str, size: int = 3) -> None:
-    """What conductor and writer would say of one cell."""
-    queued = CellQueued(at_ms=1, cell=cell, revision=1, job=1, input_digest="i", lane="interactive", deadline_ms=9)
-    await append(bus, document, queued)
-    await append(bus, document, AttemptStarted(at_ms=2, cell=cell, attempt=A1, writer="w", model="m/a"))
-    for at in range(0, len(text), size):
-        piece = TextAppended(cell=cell, attempt=A1, offset=at, text=text[at : at + size])
-        await bus.js.publish(subjects.ink(document), encode(piece))
-    await append(
-        bus,
-        document,
-        CellCompleted(at_ms=3, cell=cell, revision=1, attempt=A1, text=text, output_digest=text_digest(text)),
-    )
 
 
 async def test_a_viewer_sees_a_snapshot_and_then_each_piece(client: httpx2.AsyncClient, bus: BusFactory) -> None:
@@ -87,7 +31,7 @@ async def test_a_viewer_sees_a_snapshot_and_then_each_piece(client: httpx2.Async
         async for type_, _ in viewer.events():
             seen.append(type_)
             if type_ == "snapshot":
-                await _write(writer, made["id"], "part-1", "Über 😀 scribes")
+                await write_cell(writer, made["id"], "part-1", "Über 😀 scribes")
             if type_ == "CellCompleted":
                 break
     assert seen[0] == "snapshot"
@@ -113,40 +57,12 @@ async def test_viewers_that_drop_at_every_event_end_like_one_that_never_left(
 
     async def write() -> None:
         for number in (1, 2, 3):
-            await _write(writer, made["id"], f"part-{number}", f"Text of part {number}. " * 4)
+            await write_cell(writer, made["id"], f"part-{number}", f"Text of part {number}. " * 4)
         await append(writer, made["id"], DocumentCompleted(at_ms=9, cells_completed=3, cells_failed=0))
 
     async with asyncio.timeout(60):
         await asyncio.gather(steady.until("DocumentCompleted"), drop(), write())
     assert steady.document == dropping.document
-
-
-async def test_an_open_stream_survives_a_restart_of_the_bus(
-    client: httpx2.AsyncClient, bus: BusFactory, server: NatsServer
-) -> None:
-    from services.shared.provision import provision  # noqa: PLC0415 -- only here does the test play the conductor's part
-
-    made = await create(client, brief="B", outline=sections(1, summary=False))
-    viewer = Viewer(client, made["id"])
-    writer = await bus("operator")
-    back = asyncio.Event()
-
-    async def is_back() -> None:
-        back.set()
-
-    writer.on_reconnected(is_back)
-    async with asyncio.timeout(40):
-        async for type_, _ in viewer.events():
-            if type_ == "snapshot":
-                server.kill()
-                await asyncio.to_thread(server.start)
-                await back.wait()
-                await provision(writer)
-                await _write(writer, made["id"], "part-1", "After the restart.")
-            if type_ == "CellCompleted":
-                break
-    assert viewer.document is not None
-    assert text_of(viewer.document.cells, "part-1") == "After the restart."
 
 
 async def test_a_lease_comes_with_the_first_viewer_and_goes_with_the_last(
@@ -262,7 +178,7 @@ async def test_prefer_wait_answers_with_the_finished_document(client: httpx2.Asy
     asking = asyncio.create_task(client.post("/api/documents", content=body, headers=headers))
     async with asyncio.timeout(20):
         id_ = await heard.get()
-        await _write(writer, id_, "part-1", "Done in time.")
+        await write_cell(writer, id_, "part-1", "Done in time.")
         await append(writer, id_, DocumentCompleted(at_ms=9, cells_completed=1, cells_failed=0))
         response = await asking
     assert response.status_code == 201

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,23 +23,17 @@ from schemas.events import (
     encode,
 )
 from schemas.fold import fold, fold_ink
+from services.gateway.frames import parse_cursor
 from services.shared.bus import Bus
 from services.shared.log import append
 from services.shared.sse import Blocks, ServerSentEvent, event_of
-from tests.integration.conftest import BusFactory, NatsServer
-from tests.integration.gateways import GatewayProcess, gateway_process
+from tests.integration.conftest import BusFactory
+from tests.integration.gateways import GatewayProcess
 from tests.system import create, sections
 
 A1 = attempt_number(1, 1, 1)
 CHUNK = 65_536
 EVENT_BYTES_MAX = 16 * 1024 * 1024
-
-
-@pytest.fixture
-async def house(bus: BusFactory, nats_server: str, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
-    await bus("operator")
-    async with gateway_process(nats_server, tmp_path) as process:
-        yield process
 
 
 class Reader:
@@ -155,6 +147,7 @@ async def test_a_viewer_that_stops_reading_slows_nobody_and_then_skips_to_a_snap
     house: GatewayProcess, bus: BusFactory
 ) -> None:
     writer = await bus("operator")
+    skipped = await _skips(house)
     made = await create(house.client, brief="B", outline=sections(1, summary=False))
     slow, steady = Reader(house, made["id"]), Reader(house, made["id"])
     pieces = [f"{n:04d}" + "x" * 30_000 for n in range(40)]
@@ -171,19 +164,26 @@ async def test_a_viewer_that_stops_reading_slows_nobody_and_then_skips_to_a_snap
         await steady.until("DocumentCompleted")
         while slow.document != steady.document:
             await slow.read()
-        metrics = (await house.client.get("/metrics")).text
         slow.close()
         steady.close()
     assert steady.count("snapshot") == 1
     assert slow.count("snapshot") == 2
     assert slow.count("TextAppended") < len(pieces)
-    assert "scriptorium_gateway_skips 1.0" in metrics
+    assert await _skips(house) == skipped + 1
+
+
+async def _skips(house: GatewayProcess) -> float:
+    metrics = (await house.client.get("/metrics")).text.splitlines()
+    return sum(float(line.split()[1]) for line in metrics if line.startswith("scriptorium_gateway_skips "))
 
 
 async def test_whoever_comes_back_from_any_event_ends_with_the_same_document(
     house: GatewayProcess, bus: BusFactory
 ) -> None:
     writer = await bus("operator")
+    other = await create(house.client, brief="B", outline=sections(1, summary=False))
+    await _begin(writer, other["id"], "part-1")
+    await _ink(writer, other["id"], "part-1", ["Something was said before, elsewhere."])
     made = await create(house.client, brief="B", outline=sections(2, summary=False))
     steady = Reader(house, made["id"])
     async with asyncio.timeout(60):
@@ -200,10 +200,14 @@ async def test_whoever_comes_back_from_any_event_ends_with_the_same_document(
             for earlier in steady.events[: number + 1]:
                 back.fold(earlier)
             await back.open(last_id=event.id)
-            await back.until("CaughtUp")
+            cursor = parse_cursor(event.id)
+            assert cursor is not None
+            # Whoever left before the first ink cannot tell whether more went before it than the gateway knows.
+            await back.until("CaughtUp" if cursor.ink else "snapshot")
             back.close()
             assert back.document == steady.document, event
-            assert [e.data for e in back.events[:-1]] == [e.data for e in steady.events[number + 1 :]]
+            if cursor.ink:
+                assert [e.data for e in back.events[:-1]] == [e.data for e in steady.events[number + 1 :]]
 
 
 @pytest.mark.parametrize("last_id", ["nonsense", "0-1-1", "ffffffffffff-0-0", "1-2", "-1--1--1", "9" * 400])
@@ -215,18 +219,3 @@ async def test_an_id_that_is_none_of_ours_gets_a_snapshot(house: GatewayProcess,
         await reader.until("snapshot")
         reader.close()
     assert [event.type for event in reader.events] == ["snapshot"]
-
-
-async def test_while_the_bus_is_away_a_change_is_answered_with_try_again(
-    house: GatewayProcess, server: NatsServer
-) -> None:
-    made = await create(house.client, brief="B")
-    key = {"Authorization": f"Bearer {made['key']}"}
-    server.kill()
-    async with asyncio.timeout(15):
-        response = await house.client.post(f"/api/documents/{made['id']}/stop", headers=key)
-    assert response.status_code == 503
-    assert response.headers["content-type"] == "application/problem+json"
-    assert response.headers["retry-after"] == "1"
-    assert (await house.client.get("/readyz")).status_code == 503
-    assert (await house.client.get("/healthz")).status_code == 200
