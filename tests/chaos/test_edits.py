@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -98,35 +98,40 @@ async def _anew(client: httpx2.AsyncClient, system: System, edited: Document, te
         return await reader.settled(last["sequence"])
 
 
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with running(tmp_path_factory.mktemp("up"), "--writers", "3") as system:
+        yield system
+
+
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_two_people_edit_while_writers_are_killed(tmp_path: Path, seed: int) -> None:
+async def test_two_people_edit_while_writers_are_killed(system: System, seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 -- a schedule, not a secret
-    with running(tmp_path, "--writers", "3") as system:
-        async with httpx2.AsyncClient(base_url=system.gateway, trust_env=False, timeout=60) as client:
-            dials = {"pace": "fixed", "first_token_ms": 60, "token_interval_ms": 2}
-            await client.put(f"{system.simulator}/dials", json={"dials": dials})
-            sources = _sources(rng)
-            made = await create(client, brief="B", sources=sources, outline={"sections": _outline(rng)})
-            kept: dict[str, str] = {}
-            async with Reader(client, system.simulator, made) as ada, Reader(client, system.simulator, made) as bob:
-                for reader in (ada, bob):
-                    reader.sent = kept
-                for number in range(EDITS):
-                    await asyncio.gather(
-                        _edit(ada, rng, "ada"),
-                        _edit(bob, rng, "bob"),
-                        _append_to_brief(ada, f"ada{number}"),
-                        _append_to_brief(bob, f"bob{number}"),
-                    )
-                    if number % 3 == 1:
-                        system.kill("writer", rng.randrange(2))
-                last = await ada.edit("PATCH", body={"title": f"Edited {seed}"})
-                edited = await ada.settled(last["sequence"])
-                assert sorted(edited.brief.split()[1:]) == sorted(
-                    f"{who}{n}" for who in ("ada", "bob") for n in range(EDITS)
+    async with httpx2.AsyncClient(base_url=system.gateway, trust_env=False, timeout=60) as client:
+        dials = {"pace": "fixed", "first_token_ms": 60, "token_interval_ms": 2}
+        await client.put(f"{system.simulator}/dials", json={"dials": dials})
+        sources = _sources(rng)
+        made = await create(client, brief="B", sources=sources, outline={"sections": _outline(rng)})
+        kept: dict[str, str] = {}
+        async with Reader(client, system.simulator, made) as ada, Reader(client, system.simulator, made) as bob:
+            for reader in (ada, bob):
+                reader.sent = kept
+            for number in range(EDITS):
+                await asyncio.gather(
+                    _edit(ada, rng, "ada"),
+                    _edit(bob, rng, "bob"),
+                    _append_to_brief(ada, f"ada{number}"),
+                    _append_to_brief(bob, f"bob{number}"),
                 )
-                texts = kept | {text_digest(source["text"]): source["text"] for source in sources}
-            anew = await _anew(client, system, edited, texts)
-            assert {id_: text for id_, text in _texts(edited).items() if not edited.cells[id_].locked} == {
-                id_: text for id_, text in _texts(anew).items() if not edited.cells[id_].locked
-            }
+                if number % 3 == 1:
+                    system.kill("writer", rng.randrange(2))
+            last = await ada.edit("PATCH", body={"title": f"Edited {seed}"})
+            edited = await ada.settled(last["sequence"])
+            assert sorted(edited.brief.split()[1:]) == sorted(
+                f"{who}{n}" for who in ("ada", "bob") for n in range(EDITS)
+            )
+            texts = kept | {text_digest(source["text"]): source["text"] for source in sources}
+        anew = await _anew(client, system, edited, texts)
+        assert {id_: text for id_, text in _texts(edited).items() if not edited.cells[id_].locked} == {
+            id_: text for id_, text in _texts(anew).items() if not edited.cells[id_].locked
+        }

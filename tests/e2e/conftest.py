@@ -7,13 +7,22 @@ from collections.abc import AsyncIterator, Iterator
 import httpx2
 import pytest
 
-from tests.system import System, running
+from tests.dictated import DictatedModel, dictated_model
+from tests.e2e.systems import dictated_system
+from tests.system import System
 
 
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """`scriptorium up` with two writers."""
-    with running(tmp_path_factory.mktemp("data"), "--writers", "2") as started:
+@pytest.fixture(scope="package")
+def model() -> Iterator[DictatedModel]:
+    """A model that says what the test dictates, for documents whose policy names it."""
+    with dictated_model() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def system(tmp_path_factory: pytest.TempPathFactory, model: DictatedModel) -> Iterator[System]:
+    """For all modules that have none of their own, those with a browser too."""
+    with dictated_system(tmp_path_factory.mktemp("up"), model) as started:
         yield started
 
 

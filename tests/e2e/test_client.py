@@ -41,7 +41,7 @@ async def test_every_answer_is_of_the_type_that_the_client_says(system: System) 
         assert await scriptorium.alive()
         assert await scriptorium.ready()
         assert (await scriptorium.demos()).demos
-        assert {provider.name for provider in (await scriptorium.models()).providers} == {"simulator"}
+        assert {provider.name for provider in (await scriptorium.models()).providers} == {"simulator", "dictated"}
         assert (await scriptorium.try_model("simulator/client")).ok
         upload = await scriptorium.upload("notes.md", b"# Notes\n\nScribes copied books.\n")
         document = await scriptorium.create(

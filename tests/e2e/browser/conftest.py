@@ -6,24 +6,19 @@ anything to the next: no document, no dial, no call.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import httpx2
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import ARGUMENTS, VARIABLE, found
-from tests.dictated import DictatedModel, dictated_model
-from tests.e2e.browser.states import DEAR
+from tests.dictated import DictatedModel
 from tests.e2e.browser.tidying import delete, made_by, maker, put_back
 from tests.e2e.browser.visitor import Visitor
-from tests.system import System, running
+from tests.system import System
 
 PATIENCE_MS = 60_000
-QUICK = "[simulator.dials.default]\nfirst_token_ms = 50\nfirst_token_p99_ms = 200\ntoken_interval_ms = 2\ntoken_interval_p99_ms = 8\n"
-"""No test waits for a model to think."""
 
 
 @pytest.fixture(scope="package")
@@ -39,27 +34,6 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="package")
-def model() -> Iterator[DictatedModel]:
-    """A model that says what the test dictates, for documents whose policy names it."""
-    with dictated_model() as started:
-        yield started
-
-
-@contextlib.contextmanager
-def dictated_system(folder: Path, model: DictatedModel) -> Generator[System]:
-    """`scriptorium up`, with the simulator, and the dictated model beside it."""
-    with running(folder / "data", "--writers", "2", "--config", str(model.config(folder, QUICK + DEAR))) as started:
-        yield started
-
-
-@pytest.fixture(scope="package")
-def system(tmp_path_factory: pytest.TempPathFactory, model: DictatedModel) -> Iterator[System]:
-    """For all modules that have none of their own."""
-    with dictated_system(tmp_path_factory.mktemp("up"), model) as started:
-        yield started
 
 
 @pytest.fixture

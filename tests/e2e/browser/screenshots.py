@@ -20,10 +20,11 @@ from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 from tests.browser import ARGUMENTS, found
 from tests.dictated import DictatedModel, dictated_model
-from tests.e2e.browser.conftest import PATIENCE_MS, QUICK
+from tests.e2e.browser.conftest import PATIENCE_MS
 from tests.e2e.browser.gallery import SCREENS, show
-from tests.e2e.browser.states import DEAR, Gallery
-from tests.system import System, running
+from tests.e2e.browser.states import Gallery
+from tests.e2e.systems import dictated_system
+from tests.system import System
 
 THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 WIDTHS: Final = (360, 1_200, 1_920)
@@ -82,10 +83,12 @@ def main(arguments: Sequence[str]) -> int:
     if wanted.screens == list(SCREENS):
         shutil.rmtree(wanted.into, ignore_errors=True)  # No picture stays of a screen that is no more.
     wanted.into.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as name, dictated_model() as model:
-        folder = Path(name)
-        with running(folder / "data", "--writers", "2", "--config", str(model.config(folder, QUICK + DEAR))) as system:
-            wrong = _from_here(system, model, wanted)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        dictated_model() as model,
+        dictated_system(Path(name), model) as system,
+    ):
+        wrong = _from_here(system, model, wanted)
     print(f"Pictures are in {wanted.into}/", *wrong, sep="\n")
     return 1 if wrong else 0
 

@@ -21,15 +21,6 @@ WORDS: Final = (
     "```\nCopyright [yyyy] [name of copyright owner]\n```\n",
 )
 FOR_EVER = 86_400_000
-DEAR: Final = f"""
-[prices."simulator/dear"]
-input = 1000.0
-output = 1000.0
-
-[watcher]
-folders = {{ notes = {json.dumps(str(ROOT / "docs" / "adr"))} }}
-"""
-"""A part of `scriptorium.toml`: a price for which a document's budget has no room, and a folder that may be followed."""
 BRIEF: Final = (
     "What may others do with this software, and what does the licence ask of them? For somebody who is no lawyer."
 )

@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dictated import DictatedModel
-from tests.e2e.browser.conftest import dictated_system
 from tests.e2e.browser.gallery import SCREENS, show
 from tests.e2e.browser.states import Gallery
 from tests.e2e.browser.visitor import Visitor
+from tests.e2e.systems import dictated_system
 from tests.system import System
 from tests.wording import WEB
 

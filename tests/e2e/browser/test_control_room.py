@@ -15,7 +15,6 @@ from playwright.sync_api import Locator, Page, expect
 from schemas.cells import text_digest
 from schemas.citations import MARKER
 from schemas.document import Document, decode
-from tests.e2e.browser.conftest import QUICK
 from tests.e2e.browser.logged import facts
 from tests.e2e.browser.reading import (
     LICENSE,
@@ -32,6 +31,7 @@ from tests.e2e.browser.reading import (
     until_complete,
 )
 from tests.e2e.browser.visitor import Visitor
+from tests.e2e.systems import QUICK
 from tests.system import System, running, sections
 from tests.wording import room_words, words
 

@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.dictated import MODEL, DictatedModel
-from tests.e2e.browser.conftest import dictated_system
 from tests.e2e.browser.hearing import HEAR
 from tests.e2e.browser.reading import button, create, dictated, in_the_log, section, until
 from tests.e2e.browser.states import Gallery
 from tests.e2e.browser.visitor import Visitor
+from tests.e2e.systems import dictated_system
 from tests.system import System, sections
 from tests.wording import words
 

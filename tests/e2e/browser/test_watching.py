@@ -13,9 +13,9 @@ from playwright.sync_api import Page, expect
 
 from schemas.document import Document, Done
 from tests.dictated import DictatedModel
-from tests.e2e.browser.conftest import QUICK
 from tests.e2e.browser.reading import PATIENT, button, create, in_the_log, section, until, until_complete
 from tests.e2e.browser.visitor import Visitor
+from tests.e2e.systems import QUICK
 from tests.system import System, running
 from tests.wording import words
 

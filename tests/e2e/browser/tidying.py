@@ -39,15 +39,18 @@ def delete(system: System, made: Mapping[str, str]) -> None:
     if not made:
         return
     system.until_ready()  # A test may have struck it.
-    with httpx2.Client(base_url=system.gateway, trust_env=False, timeout=30) as http:
+    with (
+        httpx2.Client(base_url=system.gateway, trust_env=False, timeout=30) as http,
+        httpx2.Client(base_url=system.simulator, trust_env=False, timeout=30) as simulator,
+    ):
         for path, key in made.items():
             answer = http.delete(path, headers={"Authorization": f"Bearer {key}"})
             assert answer.is_success or answer.status_code == httpx2.codes.NOT_FOUND, (path, answer.text)
+            calls = {"document": path.removeprefix(OF_A_DOCUMENT)}
+            until(lambda calls=calls: simulator.get("/record/open", params=calls).json() == [])
 
 
 def put_back(system: System) -> None:
-    """Every dial is where it was, and the simulator is asked nothing any more."""
+    """Every dial is where it was."""
     system.until_ready()
-    with httpx2.Client(base_url=system.simulator, trust_env=False, timeout=30) as simulator:
-        simulator.delete("/dials").raise_for_status()
-        until(lambda: simulator.get("/record/open").json() == [])
+    httpx2.delete(f"{system.simulator}/dials", trust_env=False).raise_for_status()
