@@ -105,8 +105,9 @@ def _room() -> dict[str, Any]:
         "/api/documents/{document}/operations",
         (Operation, Dropped, CaughtUp),
         "Server-sent events over HTTP, for whoever has the document's key: the log from its start, then what happens on the bus. "
-        "`id` is the sequence of the last fact. Facts are complete; of all else, `Dropped` says how many were left out.",
+        "Where what was first in the log is gone by rule, `snapshot` carries the document that it came to. `id` is the sequence of the last fact. Facts are complete; of all else, `Dropped` says how many were left out.",
     )
+    channel["messages"][SNAPSHOT] = {"$ref": f"#/components/messages/{SNAPSHOT}"}
     channel["bindings"] = {"http": {}}
     return channel
 

@@ -337,7 +337,6 @@ PUBLISH: dict[ServiceName, tuple[str, ...]] = {
     ),
     "watcher": (
         "doc.*",
-        "metrics.watcher",
         *_stream_read(FACTS, f"OBJ_{SNAPSHOTS}"),
         *_bucket_write(WATCHES),
         *_objects_write(),

@@ -254,7 +254,8 @@ SCREENS: Final[dict[str, Screen]] = {
 
 
 HELD: Final = """
-([document, sequence, now_ms]) => {
+([query, document, sequence, now_ms]) => {
+  if (location.search !== query) return; // The next screen in this tab has no use for it.
   const { fetch } = window;
   const snapshot = new TextEncoder().encode(`event: snapshot\\nid: 1-${sequence}-0\\ndata: ${document}\\n\\n`);
   const stream = () => new Response(new ReadableStream({ start: (to) => to.enqueue(snapshot) }));
@@ -271,8 +272,9 @@ def show(page: Page, home: str, gallery: Gallery, name: str) -> None:
     path = screen.of
     if screen.of in MOMENTS:
         document, then, now_ms = gallery.moment(screen.of)
-        page.add_init_script(f"({HELD})({json.dumps([document.decode(), then.sequence, now_ms])})")
-        path = screen.at + then.id
+        query = f"?{screen.of}"
+        page.add_init_script(f"({HELD})({json.dumps([query, document.decode(), then.sequence, now_ms])})")
+        path = screen.at + then.id + query
     elif not screen.of.startswith("/"):
         path = screen.at + gallery.document(screen.of)
     page.context.add_cookies(gallery.cookies())

@@ -6,6 +6,9 @@ import type { Sums } from './sums';
 import type { Document, ErrorKind, Estimate, Passage, Reason, StopReceipt } from './types';
 import type { Progress } from './view';
 
+/** Of a guess nobody wants milliseconds. */
+const LESS = '< 1 s';
+
 // -- Screens -------------------------------------------------------------------------------------------------------------
 
 export const first = {
@@ -40,7 +43,7 @@ export const first = {
   linkLabel: 'Address of the source',
   linkBad: 'An address begins with https:// or http://.',
   estimate: (estimate: Estimate) =>
-    `About ${count(estimate.cells, 'section')}, ${count(estimate.tokens_in + estimate.tokens_out, 'token')}, ${estimate.cost > 0 ? money(estimate.cost) : 'no cost'}, ${seconds(estimate.duration_ms)}`,
+    `About ${count(estimate.cells, 'section')}, ${count(estimate.tokens_in + estimate.tokens_out, 'token')}, ${estimate.cost > 0 ? money(estimate.cost) : 'no cost'}, ${estimate.duration_ms < 1_000 ? LESS : seconds(estimate.duration_ms)}`,
   library: 'Library',
   planFirst: 'Plan it first',
   planFirstHint: 'The outline is shown with what it will cost, to be changed before anything is written',
@@ -92,7 +95,7 @@ export const edit = {
       count(sections, 'section'),
       estimate.cells !== sections ? count(estimate.cells, 'cell') : '',
       estimate.cost > 0 ? `≈ ${money(estimate.cost)}` : `≈ ${count(estimate.tokens_in + estimate.tokens_out, 'token')}`,
-      `≈ ${seconds(estimate.duration_ms)}`,
+      estimate.duration_ms < 1_000 ? LESS : `≈ ${seconds(estimate.duration_ms)}`,
     ]
       .filter((part) => part !== '')
       .join(', '),
