@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
-import uvloop
 from faststream import AckPolicy
 from faststream.nats import ConsumerConfig, JStream, NatsBroker, NatsMessage, PullSub
 from nats.errors import Error as NatsError
@@ -21,6 +19,7 @@ from services.conductor.compaction import Compactor
 from services.conductor.desk import Desk
 from services.conductor.rounds import Rounds
 from services.shared.bus import Bus, connect
+from services.shared.ending import Ending, run
 from services.shared.log import BusUnavailableError
 from services.shared.provision import provision
 from services.shared.settings import Settings
@@ -116,9 +115,7 @@ async def _refresh(desk: Desk) -> None:
 
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    ending = Ending()
     bus = await connect(settings.bus, "conductor")
     await _prepare(bus)
     desk = Desk(bus)
@@ -144,7 +141,7 @@ async def serve(settings: Settings) -> None:
     print("conductor ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
     going_round = asyncio.create_task(rounds.run())
     compacting = asyncio.create_task(compactor.run())
-    stopped = asyncio.create_task(stopping.wait())
+    stopped = asyncio.create_task(ending.asked())
     ended, _ = await asyncio.wait((going_round, compacting, stopped), return_when=asyncio.FIRST_COMPLETED)
     going_round.cancel()
     compacting.cancel()
@@ -158,4 +155,4 @@ async def serve(settings: Settings) -> None:
 def main() -> None:
     """Run the service with the settings of the environment."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    uvloop.run(serve(Settings().resolved()))
+    run(serve(Settings().resolved()))

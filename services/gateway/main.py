@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import signal
 import socket
 
 import httpx2
 import typer
 import uvicorn
-import uvloop
 
 from schemas import subjects
 from services.gateway.access import Access
@@ -24,6 +22,7 @@ from services.gateway.operations import Rooms
 from services.gateway.routes import Face
 from services.gateway.uploads import Uploads
 from services.shared.bus import connect
+from services.shared.ending import Ending, run
 from services.shared.fetching.addresses import networks
 from services.shared.fetching.fetch import Fetcher
 from services.shared.provision import provisioned
@@ -58,7 +57,7 @@ class _Server(uvicorn.Server):
 
 async def serve(settings: Settings, host: str, port: int) -> None:
     """Run until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
+    ending = Ending()
     listener = _listener(host, port)
     bus = await connect(settings.bus, "gateway")
     await provisioned(bus)
@@ -97,12 +96,10 @@ async def serve(settings: Settings, host: str, port: int) -> None:
         )
         server = _Server(config)
         serving = asyncio.create_task(server._serve(sockets=[listener]))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- serve() would take our signals
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         shown = f"[{host}]" if ":" in host else host
         print(f"gateway listening on http://{shown}:{listener.getsockname()[1]}", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
         sweeping = asyncio.create_task(uploads.keep_swept())
-        await stopping.wait()
+        await ending.asked()
         sweeping.cancel()
         leases.abandon()
         server.should_exit = True
@@ -119,7 +116,7 @@ def main(host: str | None = None, port: int | None = None) -> None:
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = Settings().resolved()
     try:
-        uvloop.run(
+        run(
             serve(
                 settings,
                 settings.gateway.host if host is None else host,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections import OrderedDict
 
 from schemas import subjects
@@ -16,6 +15,7 @@ from services.ingester.kinds import is_simple
 from services.ingester.reading import Given, Outcome, Read, Unreadable, read
 from services.shared.bus import Bus, connect
 from services.shared.clock import now_ms
+from services.shared.ending import Ending, run
 from services.shared.log import ConflictError, append
 from services.shared.opening import read_document
 from services.shared.provision import provisioned
@@ -114,9 +114,7 @@ async def _read(given: Given) -> Outcome:
 
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. A job that is cut off goes back to the queue at once."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    ending = Ending()
     bus = await connect(settings.bus, "ingester")
     await provisioned(bus)
     ingester = Ingester(bus, await SourceStore.open(bus))
@@ -132,7 +130,7 @@ async def serve(settings: Settings) -> None:
     )
     await broker.start()
     print("ingester ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
-    await stopping.wait()
+    await ending.asked()
     await worker.close()
     await broker.stop()
     await bus.close()
@@ -141,4 +139,4 @@ async def serve(settings: Settings) -> None:
 def main() -> None:
     """Run the service with the settings of the environment."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(serve(Settings().resolved()))
+    run(serve(Settings().resolved()), by=asyncio.run)

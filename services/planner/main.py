@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import secrets
-import signal
-
-import uvloop
 
 from schemas import subjects
 from schemas.document import Document
@@ -20,6 +16,7 @@ from services.shared.attempt.models import Models, chain_of, registry_of
 from services.shared.attempt.plan import Release
 from services.shared.attempt.runner import Prepared, Runner
 from services.shared.bus import connect
+from services.shared.ending import Ending, run
 from services.shared.health.telling import Telling
 from services.shared.provision import provisioned
 from services.shared.settings import Settings
@@ -71,9 +68,7 @@ class Jobs:
 
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. A job that is cut off goes back to the queue at once."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    ending = Ending()
     bus = await connect(settings.bus, "planner")
     await provisioned(bus)
     models = Models(registry_of(settings), settings.limits, settings.health)
@@ -95,7 +90,7 @@ async def serve(settings: Settings) -> None:
     )
     await broker.start()
     print("planner ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
-    await stopping.wait()
+    await ending.asked()
     await worker.close()
     await broker.stop()
     await telling.close()
@@ -108,4 +103,4 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx2", "bm25s"):  # A line a call says nothing that the log of facts does not.
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    uvloop.run(serve(Settings().resolved()))
+    run(serve(Settings().resolved()))

@@ -116,8 +116,16 @@ async def connect(settings: BusSettings, service: subjects.ServiceName) -> Bus:
     """Connect as `service`; waits for a server that is not there yet."""
     client = Client()
     bus = Bus(service, client)
+    waits = False
 
     async def on_error(error: Exception) -> None:
+        nonlocal waits
+        if (
+            not client.is_connected and bus.lost_at_ms is None
+        ):  # It has never been: said once, not at each of its tries.
+            log.log(logging.DEBUG if waits else logging.INFO, "waiting for the bus at %s: %s", settings.url, error)
+            waits = True
+            return
         # A denied publish is only a time-out at the publisher: this is where the reason comes.
         # That it cannot be reached while it is away was said when it was lost.
         log.log(logging.ERROR if bus.lost_at_ms is None else logging.DEBUG, "bus: %s", error)
@@ -131,8 +139,8 @@ async def connect(settings: BusSettings, service: subjects.ServiceName) -> Bus:
                 disconnected_cb=bus.lost,
                 reconnected_cb=bus.reconnected,
             )
-        except (OSError, NoServersError, TimeoutError):
-            log.info("waiting for the bus at %s", settings.url)
+        except (OSError, NoServersError, TimeoutError) as error:
+            await on_error(error)
             await asyncio.sleep(0.1)
         else:
             return bus

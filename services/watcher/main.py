@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 
 from services.shared.bus import connect
+from services.shared.ending import Ending, run
 from services.shared.fetching.addresses import networks
 from services.shared.fetching.fetch import Fetcher
 from services.shared.figures import figures_of
@@ -21,9 +21,7 @@ from services.watcher.watching import Watching
 
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. What was not finished, another watcher or the next one finds undone."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    ending = Ending()
     bus = await connect(settings.bus, "watcher")
     await provisioned(bus)
     watching = Watching(
@@ -38,7 +36,7 @@ async def serve(settings: Settings) -> None:
     )
     await watching.start()
     print("watcher ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
-    await stopping.wait()
+    await ending.asked()
     await watching.close()
     await bus.close()
 
@@ -46,4 +44,4 @@ async def serve(settings: Settings) -> None:
 def main() -> None:
     """Run the service with the settings of the environment."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(serve(Settings().resolved()))
+    run(serve(Settings().resolved()), by=asyncio.run)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import secrets
-import signal
-
-import uvloop
 
 from services.shared.attempt.blocks import Sources
 from services.shared.attempt.models import Models, registry_of
 from services.shared.attempt.runner import Runner
 from services.shared.bus import connect
+from services.shared.ending import Ending, run
 from services.shared.health.telling import Telling
 from services.shared.provision import provisioned
 from services.shared.settings import Settings
@@ -27,9 +24,7 @@ STOPPING_S = 2.0
 
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. A job that is cut off goes back to the queue at once."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    ending = Ending()
     bus = await connect(settings.bus, "writer")
     await provisioned(bus)
     models = Models(registry_of(settings), settings.limits, settings.health)
@@ -43,7 +38,7 @@ async def serve(settings: Settings) -> None:
     slots = Slots(bus, runner, settings.writer.slots)
     await slots.start()
     print("writer ready", flush=True)  # noqa: T201 -- what `scriptorium up` waits for
-    await stopping.wait()
+    await ending.asked()
     await slots.stop(STOPPING_S)
     await telling.close()
     await runner.close()
@@ -55,4 +50,4 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx2", "bm25s"):  # A line a call says nothing that the log of facts does not.
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    uvloop.run(serve(Settings().resolved()))
+    run(serve(Settings().resolved()))
