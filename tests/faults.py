@@ -49,6 +49,8 @@ class Report(NamedTuple):
     """At the far end."""
     reserved: int
     """In the logs."""
+    hedges: int
+    """Of them, second calls beside slow ones."""
     mixed: int
     """Texts that are not one whole answer, nor the beginning of one that was cut."""
     seconds: float
@@ -58,9 +60,14 @@ class Report(NamedTuple):
         return [c for d in self.documents for c in d.cells.values() if isinstance(c.state, Completed)]
 
     @property
+    def asked(self) -> int:
+        """Sections."""
+        return SECTIONS * len(self.documents)
+
+    @property
     def complete(self) -> float:
         """The share of sections that are written."""
-        return len(self.written) / (SECTIONS * len(self.documents))
+        return len(self.written) / self.asked
 
     @property
     def cut(self) -> int:
@@ -69,7 +76,7 @@ class Report(NamedTuple):
 
     @property
     def calls_a_section(self) -> float:
-        return self.calls / (SECTIONS * len(self.documents))
+        return self.calls / self.asked
 
     @property
     def late(self) -> int:
@@ -115,6 +122,7 @@ async def play(system: System, documents: int, faults: float, deadline_s: int = 
         documents=tuple(folded.values()),
         calls=len(calls),
         reserved=sum(isinstance(fact, AttemptStarted | CallReserved) for log in logs.values() for _, fact in log),
+        hedges=sum(isinstance(fact, CallReserved) for log in logs.values() for _, fact in log),
         mixed=sum(_is_mixed(document, whole) for document in folded.values()),
         seconds=seconds,
     )

@@ -24,7 +24,8 @@ async def test_at_a_fifth_of_faulty_calls_almost_every_section_is_written_and_fe
 ) -> None:
     report = await play(system, documents=24, faults=0.2)
     assert report.complete >= 0.99
-    assert report.calls_a_section <= 1.3
+    # How many calls are late, and get a second one, is the machine's affair.
+    assert (report.calls - report.hedges) / report.asked <= 1.3
     assert report.mixed == report.late == report.unfinished == report.unsettled == 0
     assert report.calls <= report.reserved  # Whatever was asked had been written down.
 
