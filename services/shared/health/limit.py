@@ -28,8 +28,8 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def first(policy: Policy) -> Limit:
-    """Before anything is known."""
-    return Limit(now=float(min(max(policy.limit_first, 1), policy.limit_max)))
+    """Before anything is known. Its first refusal says most, as if all before had been refused (RFC 8257 begins with 1, too)."""
+    return Limit(now=float(min(max(policy.limit_first, 1), policy.limit_max)), refused_share=1.0)
 
 
 def places(limit: Limit) -> int:
@@ -46,7 +46,7 @@ def grown(policy: Policy, limit: Limit, at_ms: int, in_flight: int) -> Limit:
     if limit.ceiling is not None:
         near = limit.now + more > limit.ceiling * policy.plateau_share
         if near and at_ms - limit.decreased_at_ms < policy.plateau_ms:
-            more = min(more, limit.now * policy.creep * limit.refused_share)
+            more = min(more, limit.now * policy.creep * min(limit.refused_share, policy.creep_share_max))
         elif limit.now < limit.ceiling / 2:
             more = min(1.0, limit.now)
     return replace(limit, now=min(limit.now + more, float(policy.limit_max)))

@@ -51,6 +51,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     creep: float = 0.05
     """Meanwhile each accepted call adds this part of the share that is refused: below some five refusals in 100, that is more than
     they take away."""
+    creep_share_max: float = 0.1
+    """Where more are refused, it is for want of room."""
     plateau_share: float = 0.95
     slow_factor: float = 2.5
     """Slower than its own normal by this, it has too much to do."""
