@@ -96,11 +96,11 @@ def _happened(policy: Policy, gate: Gate, event: Event) -> Step:  # noqa: C901 -
                 return gate, ()
             before = gate.models[name]
             health, news = learn.left(policy, before, event.at_ms, ticket, event.end)
-            return _with(gate, name, health), (*_told(name, news), *_given_up(before, health))
+            return _with(gate, name, health), (*_told(name, news), *_given_up(policy, before, health, event.at_ms))
         case Held(model=name):
             before = _model(policy, gate, name, event.at_ms)
             health = learn.held_elsewhere(before, event.at_ms, event.reason, event.until_ms)
-            return _with(gate, name, health), _given_up(before, health)
+            return _with(gate, name, health), _given_up(policy, before, health, event.at_ms)
         case Released(model=name):
             health = _model(policy, gate, name, event.at_ms)
             return _with(gate, name, learn.released_elsewhere(policy, health)), ()
@@ -119,7 +119,7 @@ def _hedge(policy: Policy, gate: Gate, event: HedgeAsked) -> Step:
     before = gate.models[name]
     first, news = learn.overdue(policy, before, event.at_ms, event.of)
     gate = _with(gate, name, first)
-    told = (*_told(name, news), *_given_up(before, first))
+    told = (*_told(name, news), *_given_up(policy, before, first, event.at_ms))
     paid = budget.taken(models.hedge_rule(policy), first.hedges, event.at_ms)
     flight = first.flying[event.of]
     # While others wait for a place, a second call for one of them would be unfair.
@@ -142,15 +142,20 @@ def _hedge(policy: Policy, gate: Gate, event: HedgeAsked) -> Step:
     return gate, alone
 
 
-def _given_up(before: Health, after: Health) -> tuple[GiveUp, ...]:
-    """The model has gone out of order: its calls that are late already are waited for no longer.
+def _given_up(policy: Policy, before: Health, after: Health, at_ms: int) -> tuple[GiveUp, ...]:
+    """The model has gone out of order, or still is: its calls that are late already are waited for no longer.
 
-    A second call is late from the beginning: it stands beside one that was.
+    A second call, beside which there is no third, is late when it has been silent for as long as the first had been.
     """
     if not isinstance(after.breaker, Open) or after.breaker == before.breaker:
         return ()
-    late = (ticket for ticket, one in after.flying.items() if not one.spoke and (one.overdue or one.kind == "hedge"))
-    return tuple(GiveUp(ticket) for ticket in late)
+    late_ms = models.hedge_after_ms(policy, after, at_ms) or policy.probe_ms
+    silent = ((ticket, flight) for ticket, flight in after.flying.items() if not flight.spoke)
+    return tuple(
+        GiveUp(ticket)
+        for ticket, flight in silent
+        if flight.overdue or (flight.kind == "hedge" and at_ms - flight.began_ms >= late_ms)
+    )
 
 
 def _told(name: str, news: News | None) -> tuple[Tell, ...]:

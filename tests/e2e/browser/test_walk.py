@@ -93,7 +93,7 @@ def _edit_and_take_a_rewrite(page: Page, client: httpx2.Client, model: DictatedM
     box.fill(BY_HAND)
     button(page, words("edit.save")).click()
     preview = page.get_by_role("alertdialog", name=words("edit.text", "Duties"))
-    expect(preview).to_contain_text(re.compile(r"1 section, ≈ .+, ≈ .+s\b"))
+    expect(preview).to_contain_text(re.compile(r"1 section, ≈ .+, [≈<] .+s\b"))
     before = in_the_log(client, id_).cells[duties].completed
     assert before is not None
     assert before.text == DUTIES
