@@ -21,6 +21,7 @@ OFF = (
     # The browser's own buttons as web pages, in a process of their own for each window that nobody sees.
     *("InitialWebUI", "PreloadTopChromeWebUI", "WebUIToolbar", "WebUILocationBar", "WebUIReloadButton"),
     *("WebUIBackForwardButton", "WebUIHomeButton", "WebUISplitTabsButton", "WebUIOmniboxPopup"),
+    *("WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup", "OmniboxAimPopup", "AiModeOmniboxEntryPoint"),
 )
 ARGUMENTS = (
     "--headless",

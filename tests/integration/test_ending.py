@@ -13,8 +13,13 @@ PATIENCE_S = 60
 NOBODY = "nats://127.0.0.1:1"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("service", ["conductor", "gateway", "ingester", "planner", "watcher", "writer"])
+@pytest.mark.parametrize(
+    ("service", "number"),
+    [
+        *((name, signal.SIGTERM) for name in ("conductor", "gateway", "ingester", "planner", "watcher", "writer")),
+        ("writer", signal.SIGINT),
+    ],
+)
 def test_a_service_that_waits_for_the_bus_ends_at_once_and_without_a_word(service: str, number: signal.Signals) -> None:
     environment = {**os.environ, "SCRIPTORIUM_BUS__URL": NOBODY, "SCRIPTORIUM_GATEWAY__PORT": "0"}
     command = [sys.executable, "-m", f"services.{service}"]

@@ -92,13 +92,12 @@ def test_one_chain_of_one_model_waits_for_it_to_come_back(seed: int) -> None:
     assert world.finished[-1] > 190_000
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_refusals_that_come_however_little_is_asked_do_not_choke_it(seed: int) -> None:
-    model = Model(seed, first_ms=30, p99=1, talk_ms=200)
+def test_refusals_that_come_however_little_is_asked_do_not_choke_it() -> None:
+    model = Model(0, first_ms=30, p99=1, talk_ms=200)
     model.refuses = 0.04
-    world = World(seed, {"p/a": model}, writers=2, slots=48).start()
-    world.clock.run(END_MS)
-    written = [sum(from_ms <= at_ms < from_ms + 60_000 for at_ms in world.finished) for from_ms in (0, 240_000)]
+    world = World(0, {"p/a": model}, writers=2, slots=48).start()
+    world.clock.run(180_000)
+    written = [sum(from_ms <= at_ms < from_ms + 60_000 for at_ms in world.finished) for from_ms in (0, 120_000)]
     # Each refusal holds everybody for a second: 25 calls, and those on their way, between two of them.
     assert written[0] > 15 * 60
     assert written[1] > 5 * 60

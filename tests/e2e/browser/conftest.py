@@ -44,6 +44,14 @@ def client(system: System) -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture
+def simulator(system: System) -> Iterator[httpx2.Client]:
+    """The simulator's dials and record; afterwards every dial is back."""
+    with httpx2.Client(base_url=system.simulator, trust_env=False, timeout=30) as http:
+        yield http
+        http.delete("/dials").raise_for_status()
+
+
+@pytest.fixture
 def visitor(browser: Browser, system: System, model: DictatedModel) -> Iterator[Visitor]:
     """A fresh profile; afterwards, all that must never happen did not, and the system is as it was."""
     model.forget()

@@ -62,15 +62,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield started
 
 
-@pytest.fixture
-def simulator(system: System) -> Iterator[httpx2.Client]:
-    """The simulator's dials and record; before and afterwards every dial is back."""
-    with httpx2.Client(base_url=system.simulator, trust_env=False, timeout=30) as http:
-        http.delete("/dials").raise_for_status()
-        yield http
-        http.delete("/dials").raise_for_status()
-
-
 class Room:
     """A control room in a tab of its own."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -24,19 +23,10 @@ from tests.e2e.browser.reading import (
     until_complete,
 )
 from tests.e2e.browser.visitor import Visitor
-from tests.system import System
 from tests.wording import words
 
 OUTLINE = "What is granted: copyright and patents\nWhat is asked: notices and changes\nLimits: warranty\nSummary"
 HEADINGS = ("What is granted", "What is asked", "Limits", "Summary")
-
-
-@pytest.fixture
-def simulator(system: System) -> Iterator[httpx2.Client]:
-    """The simulator's dials and record; afterwards every dial is back."""
-    with httpx2.Client(base_url=system.simulator, trust_env=False, timeout=30) as http:
-        yield http
-        http.delete("/dials").raise_for_status()
 
 
 def begin(page: Page) -> None:

@@ -37,6 +37,7 @@ DUTIES = "Keep the notices, and say what was changed."
 ANEW = "Keep the notices, and say what was changed, and when."
 BY_HAND = "Keep all notices. That is all."
 SUMMARY = "Use it; keep the notices."
+SLOW = {"pace": "fixed", "first_token_ms": 50, "token_interval_ms": 500}
 
 
 def move(page: Page, name: str, times: int) -> None:
@@ -189,7 +190,10 @@ def _take_away(page: Page) -> None:
                 assert json.loads(data)["run"]["type"] == "Done"
 
 
-def test_the_demo_shows_its_outline_and_then_words_before_anything_is_done(visitor: Visitor) -> None:
+def test_the_demo_shows_its_outline_and_then_words_before_anything_is_done(
+    visitor: Visitor, simulator: httpx2.Client
+) -> None:
+    simulator.patch("/dials", json={"dials": SLOW}).raise_for_status()  # Nothing is done before somebody has looked.
     page = visitor.open()
     demo = page.get_by_role("region", name=words("first.demo")).get_by_role("button").first
     expect(demo).to_be_visible()
