@@ -23,7 +23,8 @@ help:  ## Say what there is
 	  python=; for python in $(PYTHONS); do $$python -c '$(PYTHON_DOES)' 2>/dev/null && break; python=; done; \
 	  test -n "$$python" || { echo "Python 3.11 or newer, with venv, is needed; tried: $(PYTHONS)" >&2; exit 1; }; \
 	  echo "$$python -m venv .venv"; $$python -m venv --clear .venv; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	# Not compiled all at once: most of it is never imported, and what is, is compiled then.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
