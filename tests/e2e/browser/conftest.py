@@ -52,8 +52,9 @@ def simulator(system: System) -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture
-def visitor(browser: Browser, system: System, model: DictatedModel) -> Iterator[Visitor]:
+def visitor(browser: Browser, system: System, model: DictatedModel, client: httpx2.Client) -> Iterator[Visitor]:
     """A fresh profile; afterwards, all that must never happen did not, and the system is as it was."""
+    del client  # What it made is deleted once no page looks at it any more.
     model.forget()
     visitor = Visitor(browser, system.gateway, viewport={"width": 1400, "height": 900})
     visitor.context.set_default_timeout(PATIENCE_MS)
