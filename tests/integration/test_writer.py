@@ -212,18 +212,23 @@ async def test_an_endless_answer_is_cut_and_kept(desk: Desk, writer: Any, far: F
     assert call["ended"] == "client_gone"
 
 
-async def test_what_was_stopped_before_it_was_taken_is_never_begun(
-    desk: Desk, operator: Bus, nats_server: str, model: str, far: Far
-) -> None:
-    await desk.create(SECTION)
-    await desk.ask("rooms")
-    await desk.pause()
+async def _nothing_is_begun(desk: Desk, operator: Bus, nats_server: str, model: str, far: Far) -> None:
+    """A writer comes and goes: every job is off the queue, and no call was made for any."""
     with service("writer", nats_server, model):
         async with asyncio.timeout(PATIENCE_S):
             while (await operator.js.stream_info(subjects.JOBS)).state.messages:
                 pass
     assert not desk.heard(AttemptStarted)
     assert await far.calls(desk.id) == []
+
+
+async def test_what_was_stopped_before_it_was_taken_is_never_begun(
+    desk: Desk, operator: Bus, nats_server: str, model: str, far: Far
+) -> None:
+    await desk.create(SECTION)
+    await desk.ask("rooms")
+    await desk.pause()
+    await _nothing_is_begun(desk, operator, nats_server, model, far)
 
 
 async def test_a_stop_between_two_tries_begins_no_other(desk: Desk, writer: Any, far: Far) -> None:
@@ -245,12 +250,7 @@ async def test_a_cell_that_was_stopped_before_it_was_taken_is_never_begun(
     await desk.create(SECTION)
     await desk.ask("rooms")
     await desk.stop_cell("rooms")
-    with service("writer", nats_server, model):
-        async with asyncio.timeout(PATIENCE_S):
-            while (await operator.js.stream_info(subjects.JOBS)).state.messages:
-                pass
-    assert not desk.heard(AttemptStarted)
-    assert await far.calls(desk.id) == []
+    await _nothing_is_begun(desk, operator, nats_server, model, far)
 
 
 async def test_a_cell_that_is_stopped_between_two_tries_begins_no_other(desk: Desk, writer: Any, far: Far) -> None:
