@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# Whoever has this set in their shell would have every process of every test compile all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
+
 # The first that runs and will do is taken (a shim on PATH may lead nowhere); name another with `make PYTHON=…`.
 PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3)
 PYTHON_DOES := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))

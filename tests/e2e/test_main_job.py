@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import msgspec
 
 from schemas.citations import is_quoted
 from schemas.document import Cancelled, Completed, Done, Paused
-from tests.stopping import set_pace
+from tests.stopping import MODEL, set_pace
 from tests.system import System, Viewer, create, sections
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +88,8 @@ async def test_the_last_viewer_leaving_closes_every_model_connection(
 ) -> None:
     async with httpx2.AsyncClient(base_url=system.simulator, trust_env=False) as simulator:
         await set_pace(simulator, first_token_ms=100, token_interval_ms=200)  # No answer ends before its stop.
-    made = await create(client, brief="Stop", sources=_sources(), outline=sections(8), policy={"grace_ms": 0})
+    policy: dict[str, Any] = {"grace_ms": 0, "model": f"simulator/{MODEL}"}
+    made = await create(client, brief="Stop", sources=_sources(), outline=sections(8), policy=policy)
     viewer = Viewer(client, made["id"])
     async with asyncio.timeout(60):
         await viewer.until("TextAppended")  # Returning closes this viewer's connection.
@@ -106,7 +108,7 @@ async def test_the_last_viewer_leaving_closes_every_model_connection(
     assert document["run"]["reason"] == "last_viewer_left"
     assert calls
     assert all(call.ended != "open" for call in calls)
-    assert any(call.ended == "client_gone" for call in calls)
+    assert any(call.ended == "client_gone" for call in calls), calls
 
 
 async def test_stop_and_resume_keep_what_was_finished(client: httpx2.AsyncClient) -> None:

@@ -447,7 +447,8 @@ def test_the_tour_is_walked_and_notices_each_of_its_six_steps(
     rows = room.page.get_by_role("combobox", name=room_words("words.rows"))
     rows.select_option(room_words("words.rowsShown.detours"))
     expect(room.bars("a hedge|lost race").first).to_be_attached()
-    assert simulator.get("/dials").json()["live"]["*"]["first_token_ms"] > 1_000
+    live = simulator.get("/dials").json()["live"]["*"]
+    assert live["first_token_p99_ms"] > 2 * live["first_token_ms"], "it turned by itself"
     room.press("reset")
     id_ = room.id
     before = until_billed(rooms.client, id_)

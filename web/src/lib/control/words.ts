@@ -344,7 +344,7 @@ export const TOUR_WORDS: Readonly<Record<TourStep, StepWords>> = {
   hedge: {
     title: 'Slow model → hedge',
     does: `Start a table, and slow the model down`,
-    watch: `After ${CELLS_TO_KNOW} of a hundred cells ‘First token’ turns by itself. A call that is silent beyond its model’s own p95 gets a second one beside it: the first to speak wins, the other’s bar is hatched. A model that is slow altogether is left for the next one (⇄).`,
+    watch: `After ${CELLS_TO_KNOW} of a hundred cells ‘First token’ turns by itself, and its tail grows long. A call that is silent beyond its model’s own p95 gets a second one beside it: the first to speak wins, the other’s bar is hatched. A model that is slow altogether is left for the next one (⇄).`,
     seen: 'A hedge raced a late call, and the loser’s socket was closed.',
   },
   edit: {
