@@ -447,8 +447,12 @@ def test_the_tour_is_walked_and_notices_each_of_its_six_steps(
     rows = room.page.get_by_role("combobox", name=room_words("words.rows"))
     rows.select_option(room_words("words.rowsShown.detours"))
     expect(room.bars("a hedge|lost race").first).to_be_attached()
-    live = simulator.get("/dials").json()["live"]["*"]
-    assert live["first_token_p99_ms"] > 2 * live["first_token_ms"], "it turned by itself"
+
+    def has_turned() -> bool:
+        live = simulator.get("/dials").json()["live"]["*"]
+        return live["first_token_p99_ms"] > 2 * live["first_token_ms"]
+
+    until(has_turned)  # By itself; on a busy machine a call may have been late before that.
     room.press("reset")
     id_ = room.id
     before = until_billed(rooms.client, id_)
