@@ -5,7 +5,11 @@ from __future__ import annotations
 from examples.case_study.house import Ends, settled
 from examples.case_study.model import HEADINGS, NAME
 
-QUICK = {"pace": "fixed", "first_token_ms": 20, "token_interval_ms": 1}
+FIRST_TOKEN_MS = 20
+TOKEN_INTERVAL_MS = 2
+QUICK = {"pace": "fixed", "first_token_ms": FIRST_TOKEN_MS, "token_interval_ms": TOKEN_INTERVAL_MS}
+EARLY_MS_MAX = 5
+"""By which a clock, or its rounding, may be off."""
 
 
 async def check(ends: Ends) -> None:
@@ -20,9 +24,10 @@ async def check(ends: Ends) -> None:
     calls = await settled(ends.model)
     for section, call in zip(sections, calls, strict=True):
         assert section["model"] == NAME
-        assert 0 <= section["first_token_ms"] <= section["duration_ms"]
-        seen_ms = call["ended_at_ms"] - call["first_token_at_ms"]
-        assert section["duration_ms"] - section["first_token_ms"] >= seen_ms - 1, "shorter than the model saw it"
+        # However busy the machine, no word is here before the model has said it; how much later it is, is the machine's affair.
+        said_ms = FIRST_TOKEN_MS + TOKEN_INTERVAL_MS * (call["tokens_sent"] - 1)
+        assert FIRST_TOKEN_MS - EARLY_MS_MAX <= section["first_token_ms"] <= section["duration_ms"]
+        assert section["duration_ms"] >= said_ms - EARLY_MS_MAX, "shorter than the model speaks"
         assert (section["tokens_out"], section["exact"]) == (call["tokens_sent"], True)
     await ends.model.patch("/dials", json={"dials": {"wrong_usage": 1, "seed": 3}})
     answers = [(await ends.app.post("/write", json={"brief": f"Scriptoria, {n}"})).json() for n in range(3)]

@@ -86,6 +86,13 @@ class Room:
         """Lines of the log, of one type of event."""
         return self.log.get_by_role("option").filter(has=self.page.get_by_text(type_, exact=True))
 
+    def to_first(self, type_: str) -> None:
+        """Choose the first event of one type in the log, which brings its row of the waterfall into view."""
+        search = self.page.get_by_role("searchbox", name=room_words("words.filter"))
+        search.fill(type_)
+        self.lines(type_).first.click()
+        search.fill("")
+
     def counter(self, name: str) -> Locator:
         """One of the live counters: value and promise."""
         term = self.page.get_by_role("term").filter(has_text=room_words(f"counter.{name}"))
@@ -446,6 +453,7 @@ def test_the_tour_is_walked_and_notices_each_of_its_six_steps(
     seen("hedge")
     rows = room.page.get_by_role("combobox", name=room_words("words.rows"))
     rows.select_option(room_words("words.rowsShown.detours"))
+    room.to_first("CallReserved")
     expect(room.bars("a hedge|lost race").first).to_be_attached()
 
     def has_turned() -> bool:

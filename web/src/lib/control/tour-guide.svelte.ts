@@ -19,7 +19,7 @@ const STEADY = { first_token_ms: 600, first_token_p99_ms: 900, token_interval_ms
  * Many calls are later than any that a writer has seen of the model so far, and others are not: a second call is worth its while.
  * Were all of them late, the model would be left for the next one before any race is decided.
  */
-const LATE = { first_token_ms: 800, first_token_p99_ms: 4_000 };
+const LATE = { first_token_ms: 700, first_token_p99_ms: 3_000 };
 
 interface Kept {
   isOpen: boolean;
