@@ -344,6 +344,30 @@ async def test_pings_and_empty_chunks_do_not_hide_a_stall() -> None:
     assert events == [Text("half"), trouble("stalled")]
 
 
+@pytest.mark.parametrize("half", [b"", delta("half")], ids=["first token", "next token"])
+async def test_what_was_said_while_this_process_slept_is_read_before_anybody_calls_it_a_silence(half: bytes) -> None:
+    goes_on = asyncio.Event()
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + half)
+        await goes_on.wait()
+        writer.write(delta("more", "stop") + DONE + END)  # It is on its way at once.
+        time.sleep(0.5)  # noqa: ASYNC251 -- frozen, or without a processor, for longer than the limit
+
+    limits = CallLimits(first_token_ms=300, between_tokens_ms=300)
+    async with (
+        serving(behave) as server,
+        ModelClient(provider(server.port)) as client,
+        client.stream(ASK, limits) as call,
+    ):
+        if half:
+            assert await anext(call) == Text("half")
+        else:
+            await server.asked.wait()
+        goes_on.set()
+        assert [event async for event in call] == [Text("more"), Finished("stop")]
+
+
 async def test_reasoning_keeps_a_call_alive() -> None:
     async def behave(writer: asyncio.StreamWriter) -> None:
         writer.write(HEAD)

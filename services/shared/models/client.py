@@ -22,6 +22,9 @@ PENDING_CHARACTERS_MAX = 256 * 1024
 """Text that a consumer may leave lying; beyond that the network waits for it."""
 FORMALITIES_MS_MAX = 1_000
 """From the model's own end to the provider's (usage, `[DONE]`, last chunk). After it, the connection is given up."""
+UNREAD_SHARE = 0.1
+UNREAD_MS_MAX = 250
+"""By so much of its limit a silence is overdrawn: a process that was frozen, or had no processor, has yet to read what was said."""
 KEPT_MS_MAX = 30_000
 USER_AGENT = "scriptorium"
 LIST_MS_MAX = 5_000
@@ -127,6 +130,8 @@ class Call:
         self._started_ms = 0.0
         self._content_ms: float | None = None
         self._ending_ms: float | None = None
+        self._doubted_ms: float | None = None
+        """A limit that was passed in silence, and has been looked at once."""
 
     # -- The caller's side ---------------------------------------------------------------------------------------------
 
@@ -300,8 +305,13 @@ class Call:
             kind, at = "stalled", self._content_ms + limits.between_tokens_ms
         if limits.deadline_ms is not None and self._started_ms + limits.deadline_ms < at:
             kind, at = "deadline", self._started_ms + limits.deadline_ms
-        if now < at:
-            self._watchdog = asyncio.get_running_loop().call_later((at - now) / 1_000, self._watch)
+        wait_ms = at - now
+        if wait_ms <= 0 and kind in {"slow_start", "stalled"} and self._doubted_ms != at:
+            self._doubted_ms = at
+            limit_ms = limits.first_token_ms if kind == "slow_start" else limits.between_tokens_ms
+            wait_ms = min(UNREAD_SHARE * limit_ms, UNREAD_MS_MAX)
+        if wait_ms > 0:
+            self._watchdog = asyncio.get_running_loop().call_later(wait_ms / 1_000, self._watch)
             return
         self._say(self._decoder.end() if kind is None else (trouble(kind),))
         self._cut(kind or "finished")
