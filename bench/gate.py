@@ -1,4 +1,4 @@
-"""What the gate before the models does, in virtual time: 429 storms, dead models, late ones. Seeded, so that runs can be compared.
+"""What the gate before the models does, in virtual time: 429 storms, models that are dead, late, or often fail. Seeded, so that runs can be compared.
 
 Four writers of 16 slots that always have work, the gate that writers use, and the simulator's own account. Minutes take seconds, and
 the machine's speed changes nothing.
@@ -71,6 +71,18 @@ def dead(seed: int, fault: Fault) -> tuple[float, int, float]:
     return recovered_s, called, (back_ms - RETURNS_MS) / 1_000
 
 
+def failing(seed: int, *shares: float) -> tuple[float, float]:
+    """(answers a second, calls for each), of a chain of models of which these shares of calls fail; once settled."""
+    found = {f"p/{place}": Model(seed + place) for place in range(len(shares))}
+    for model, share in zip(found.values(), shares, strict=True):
+        model.fails = share
+    world = World(seed, found).start()
+    world.clock.run(END_MS)
+    called = sum(at_ms >= SETTLED_MS for model in found.values() for at_ms in model.called)
+    written = sum(at_ms >= SETTLED_MS for at_ms in world.finished)
+    return written / ((END_MS - SETTLED_MS) / 1_000), called / written
+
+
 def _columns(played: Callable[[int], tuple[float, ...]], digits: tuple[int, ...]) -> list[str]:
     runs = [played(seed) for seed in SEEDS]
     return [spread([run[column] for run in runs], places) for column, places in enumerate(digits)]
@@ -109,6 +121,26 @@ def main() -> None:
         ("how", "recovered after s", "calls of it meanwhile, four writers", "back after s"),
         [(fault, *_columns(lambda seed, f=fault: dead(seed, f), (0, 0, 1))) for fault in faults],
         note="Recovered: the p50 of first tokens in the three seconds that follow is within 1.5 of the fallback's own, and stays there.",
+    )
+
+    table(
+        "Models of which many calls fail",
+        (
+            "fail, share",
+            "one: answers a second",
+            "two that fail alike",
+            "the second one well",
+            "calls for each of these",
+        ),
+        [
+            (
+                share,
+                _columns(lambda seed, s=share: failing(seed, s), (1, 1))[0],
+                _columns(lambda seed, s=share: failing(seed, s, s), (1, 1))[0],
+                *_columns(lambda seed, s=share: failing(seed, s, 0.0), (1, 1)),
+            )
+            for share in (0.0, 0.2, 0.4, 0.6, 0.8)
+        ],
     )
 
 

@@ -74,6 +74,8 @@ class Model:
         """Share of calls whose first token comes twelve times later."""
         self.refuses = 0.0
         """Share of calls that are refused for a second, however few there are."""
+        self.fails = 0.0
+        """Share of calls that fail, however many there are, a moment after they were made."""
         self._random = Random(f"{seed}/model")  # noqa: S311 -- to be repeated
         self._first_ms = first_ms
         self._talk_ms = talk_ms
@@ -90,6 +92,8 @@ class Model:
         if wait_ms is not None:
             self.refused.append(at_ms)
             return End("refused", -(-round(wait_ms) // 1_000) * 1_000), math.inf, 30.0
+        if self._random.random() < self.fails:
+            return End("failed"), math.inf, 30.0
         if self._random.random() < self.refuses:
             self.refused.append(at_ms)
             return End("refused", 1_000), math.inf, 30.0
@@ -130,7 +134,7 @@ class Job:
 
     def choose(self, failed: str | None = None) -> str:
         chain = self.writer.world.chain
-        out = avoid(self.writer.policy, self.writer.gate, self.writer.now, failed)
+        out = avoid(self.writer.policy, self.writer.gate, self.writer.now, chain, failed)
         start = 0 if failed is None or self.tries % 2 else chain.index(failed) + 1
         ordered = [*chain[start:], *chain[:start]]
         return next((name for name in ordered if name not in out), ordered[0])
@@ -207,7 +211,8 @@ class Job:
         if self.waiting != ticket:
             return
         better = self.choose()
-        if better != self.model and better not in avoid(self.writer.policy, self.writer.gate, self.writer.now):
+        chain = self.writer.world.chain
+        if better != self.model and better not in avoid(self.writer.policy, self.writer.gate, self.writer.now, chain):
             self.writer.feed(Withdrawn(at_ms=self.writer.now, ticket=ticket))
             self.ask(better)
 

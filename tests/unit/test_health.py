@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import pytest
@@ -94,20 +95,52 @@ def test_failures_in_a_row_open_it_and_one_success_between_does_not() -> None:
     assert isinstance(breakers.failed(POLICY, breaker, 6, probe=False), Closed)
 
 
-def test_a_great_share_of_failures_opens_it_and_a_fifth_does_not() -> None:
-    def after(failures: int, of: int) -> Breaker:
-        breaker: Breaker = Closed()
-        for number in range(60):
-            if number % of < failures:
-                breaker = breakers.failed(POLICY, breaker, number, probe=False)
-            else:
-                breaker = breakers.finished(POLICY, breaker, number)
-            if isinstance(breaker, Open):
-                break
-        return breaker
+def often_failing(failures: int, of: int, calls: int = 60) -> Breaker:
+    """So many of so many fail, evenly mixed."""
+    breaker: Breaker = Closed()
+    for number in range(calls):
+        if number * failures % of < failures:
+            breaker = breakers.failed(POLICY, breaker, number, probe=False)
+        else:
+            breaker = breakers.finished(POLICY, breaker, number)
+        if isinstance(breaker, Open):
+            break
+    return breaker
 
-    assert isinstance(after(3, 4), Open)
-    assert isinstance(after(1, 5), Closed)
+
+def run_that_opens(breaker: Breaker) -> int:
+    """How many failures in a row it takes."""
+    for number in range(1, 100):
+        breaker = breakers.failed(POLICY, breaker, 100, probe=False)
+        if isinstance(breaker, Open):
+            return number
+    raise AssertionError(breaker)
+
+
+def test_a_model_that_hardly_ever_answers_is_left_alone_and_one_that_often_fails_is_not() -> None:
+    assert isinstance(often_failing(9, 10), Open)
+    for failures, of in [(1, 5), (3, 5), (3, 4)]:
+        assert isinstance(often_failing(failures, of), Closed)
+
+
+@pytest.mark.parametrize(("failures", "of", "telling"), [(0, 5, 5), (1, 5, 5), (2, 5, 8), (3, 5, 13)])
+def test_the_more_a_model_fails_the_more_failures_in_a_row_it_takes_to_call_it_gone(
+    failures: int, of: int, telling: int
+) -> None:
+    breaker = often_failing(failures, of, calls=30)
+    assert isinstance(breaker, Closed)
+    assert run_that_opens(breakers.finished(POLICY, breaker, 30)) == pytest.approx(telling, abs=2)
+
+
+def test_a_breaker_that_is_closed_again_remembers_what_is_normal() -> None:
+    breaker = breakers.finished(POLICY, often_failing(3, 5, calls=30), 30)
+    telling = run_that_opens(breaker)
+    for number in range(telling):
+        breaker = breakers.failed(POLICY, breaker, 31 + number, probe=False)
+    for _ in range(POLICY.probes_to_close):
+        breaker = breakers.spoke(POLICY, breaker, probe=True)
+    assert isinstance(breaker, Closed)
+    assert run_that_opens(breaker) == pytest.approx(telling, abs=2)
 
 
 def test_it_is_open_then_half_open_and_two_probes_that_speak_close_it() -> None:
@@ -129,6 +162,17 @@ def test_each_probe_that_fails_doubles_the_time_up_to_a_limit() -> None:
         opened_ms.append(breaker.until_ms - at_ms)
     assert opened_ms[:4] == [2_000, 4_000, 8_000, 16_000]
     assert opened_ms[-1] == POLICY.open_ms_max
+
+
+def test_once_a_probe_has_spoken_the_next_is_soon_made() -> None:
+    breaker = broken()
+    for at_ms in (1_000, 2_000, 3_000):
+        breaker = breakers.failed(POLICY, breaker, at_ms, probe=True)
+    breaker = breakers.spoke(POLICY, breaker, probe=True)
+    breaker = breakers.failed(POLICY, breaker, 20_000, probe=True)
+    assert isinstance(breaker, Open)
+    assert breaker.until_ms == 20_000 + POLICY.open_ms
+    assert isinstance(breakers.spoke(POLICY, breaker, probe=True), Closed)
 
 
 # -- The limit ----------------------------------------------------------------------------------------------------------
@@ -301,8 +345,31 @@ def test_a_refusal_without_retry_after_is_one_too() -> None:
 def test_what_another_process_was_told_holds_here_too() -> None:
     told = Told().on(Held(at_ms=10, model=A, reason="retry_after", until_ms=9_000)).ask(1)
     assert told.granted() == []
-    assert avoid(POLICY, told.gate, 10) == {A}
+    assert avoid(POLICY, told.gate, 10, (A, B)) == {A}
     assert told.on(Ticked(at_ms=9_000)).granted() == [1]
+
+
+def poor(*names: str) -> Told:
+    """Two of three calls of these fail."""
+    told, tickets = Told(), itertools.count(500)
+    for name in names:
+        for number in range(30):
+            ticket = next(tickets)
+            told.ask(ticket, model=name).leave(ticket, manner="finished" if number % 3 == 0 else "failed")
+    return told
+
+
+def test_a_model_that_answers_poorly_is_passed_over_for_one_that_answers_well_and_for_no_other() -> None:
+    told = poor(A)
+    assert avoid(POLICY, told.gate, told.at_ms, (A, B)) == {A}
+    assert avoid(POLICY, told.gate, told.at_ms, (A,)) == set()
+    assert avoid(POLICY, told.gate, told.at_ms + POLICY.window_ms, (A, B)) == set(), "it is asked again after a while"
+    both = poor(A, B)
+    assert avoid(POLICY, both.gate, both.at_ms, (A, B)) == set()
+    for ticket in range(1, 30):
+        both.ask(ticket, model=B).leave(ticket, manner="failed")
+    assert avoid(POLICY, both.gate, both.at_ms, (B, A)) == {B}, "better poor than gone"
+    assert both.ask(99, model=A).granted() == [99]
 
 
 def opened() -> Told:
@@ -392,7 +459,7 @@ def test_repeated_calls_wait_for_the_budget_and_ordinary_ones_do_not() -> None:
     policy = replace(POLICY, retry_burst=2.0, retries_per_s=0.5)
     told = Told(policy=policy).ask(1, 2, kind="again")
     assert told.ask(3, kind="again").granted() == []
-    assert avoid(policy, told.gate, 0, A) == {A}
+    assert avoid(policy, told.gate, 0, (A, B), A) == {A}
     assert told.ask(4).granted() == [4]
     due_ms = told.wake()
     assert due_ms <= 2_001
@@ -439,7 +506,7 @@ def test_when_the_model_itself_is_late_another_is_asked_and_then_all_late_calls_
     asked = [hedge(told, of, 90 + of) for of in range(1, 6)]
     assert [asked[0], asked[3]] == [[(91, A)], [(94, B)]]
     assert {one.ticket for one in told.decisions if isinstance(one, GiveUp)} >= {1, 2, 3, 4, 5}
-    assert A in avoid(POLICY, told.gate, told.at_ms)
+    assert A in avoid(POLICY, told.gate, told.at_ms, (A, B))
 
 
 @pytest.mark.parametrize(("took_ms", "given_up"), [(10, {1}), (100, {1, 91})])

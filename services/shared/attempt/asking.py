@@ -173,7 +173,7 @@ class Asking:
                         reason=reason,
                         problem=problem,
                         jitter=random.random(),  # noqa: S311 -- spreads retries, keeps no secret
-                        avoid=self._models.keeper.avoid(),
+                        avoid=self._models.keeper.avoid(self._plan.chain),
                     )
                 )
             case Trouble():
@@ -192,7 +192,7 @@ class Asking:
                 message=trouble.message,
                 retry_after_ms=trouble.retry_after_ms,
                 jitter=random.random(),  # noqa: S311 -- likewise
-                avoid=self._models.keeper.avoid(opened.start.model),
+                avoid=self._models.keeper.avoid(self._plan.chain, opened.start.model),
             )
         )
 

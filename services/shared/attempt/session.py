@@ -122,7 +122,7 @@ class Session:
     def diverted(self, place: Place) -> None:
         """Is there a better model to wait for?"""
         if place is self._place:
-            self.feed(Diverted(at_ms=now_ms(), avoid=self._models.keeper.avoid()))
+            self.feed(Diverted(at_ms=now_ms(), avoid=self._models.keeper.avoid(self._plan.chain)))
 
     def given_up(self, place: Place) -> None:
         """The model of an open call is silent altogether."""
@@ -211,7 +211,7 @@ class Session:
         self._timers.append(asyncio.get_running_loop().call_later(delay_s, do))
 
     def _beginning(self) -> Begin:
-        return Begin(at_ms=now_ms(), avoid=self._models.keeper.avoid())
+        return Begin(at_ms=now_ms(), avoid=self._models.keeper.avoid(self._plan.chain))
 
     async def _look_up(self, flight: Flight) -> None:
         answer = await flight.find()

@@ -1,10 +1,12 @@
 """The circuit breaker of one model. Pure.
 
-Closed, it counts. Open, nobody asks. When its time is over it is half open: one probe at a time, which is an ordinary call, and
+Closed, it counts, and tells a model that is gone from one that often fails: the second still answers. Open, nobody asks. When its time is over it is half open: one probe at a time, which is an ordinary call, and
 after enough of them have spoken it is closed again; one that fails opens it for twice as long (Nygard, "Release It!", 2007).
 """
 
 from __future__ import annotations
+
+from math import log
 
 import msgspec
 from msgspec.structs import replace
@@ -36,6 +38,8 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     """How often in a row it was opened."""
     spoken: int = 0
     """Probes that have spoken."""
+    before: tuple[Outcome, ...] = ()
+    """How calls ended before the run of failures that opened it: what is normal for this model."""
 
 
 Breaker = Closed | Open
@@ -51,22 +55,30 @@ def is_half_open(breaker: Breaker, at_ms: int) -> bool:
     return isinstance(breaker, Open) and at_ms >= breaker.until_ms
 
 
+def failed_share(policy: Policy, breaker: Closed, at_ms: int) -> float:
+    """Of the calls that are over since not long ago; 0 where they are too few to say."""
+    young = tuple(one for one in breaker.outcomes if one.at_ms > at_ms - policy.window_ms)
+    return _share(young, policy.poor_min)
+
+
 def failed(policy: Policy, breaker: Breaker, at_ms: int, *, probe: bool) -> Breaker:
     """A call failed, and it counts against the model."""
     match breaker:
         case Closed():
             outcomes = _kept(policy, (*breaker.outcomes, Outcome(at_ms, failed=True)), at_ms)
             in_a_row = breaker.in_a_row + 1
-            share = sum(outcome.failed for outcome in outcomes) / len(outcomes)
-            telling = len(outcomes) >= policy.outcomes_min and share >= policy.failed_share
-            if telling or in_a_row >= policy.failures_in_a_row:
+            before = outcomes[:-in_a_row]
+            if in_a_row >= _telling(policy, before):
+                return Open(since_ms=at_ms, until_ms=at_ms + policy.open_ms, before=before)
+            if _share(outcomes, policy.failed_min) >= policy.failed_share:
                 return Open(since_ms=at_ms, until_ms=at_ms + policy.open_ms)
             return Closed(outcomes=outcomes, in_a_row=in_a_row)
         case Open() if probe:
-            times = breaker.times + 1
+            # One has spoken: it is not gone, and is soon asked again.
+            times = 1 if breaker.spoken else breaker.times + 1
             # The exponent is bounded, or the power would be a long number.
             open_ms = min(policy.open_ms * 2 ** min(times - 1, 30), policy.open_ms_max)
-            return Open(since_ms=at_ms, until_ms=at_ms + open_ms, times=times)
+            return replace(breaker, since_ms=at_ms, until_ms=at_ms + open_ms, times=times)
         case Open():
             return breaker  # Begun before it was opened: known already.
 
@@ -76,7 +88,7 @@ def spoke(policy: Policy, breaker: Breaker, *, probe: bool) -> Breaker:
     if not isinstance(breaker, Open) or not probe:
         return breaker
     if breaker.spoken + 1 >= policy.probes_to_close:
-        return Closed()
+        return Closed(outcomes=breaker.before)
     return replace(breaker, spoken=breaker.spoken + 1)
 
 
@@ -94,6 +106,18 @@ def opened_elsewhere(breaker: Breaker, at_ms: int, until_ms: int) -> Breaker:
             return Open(since_ms=at_ms, until_ms=until_ms)
         case Open():
             return replace(breaker, until_ms=max(breaker.until_ms, until_ms))
+
+
+def _telling(policy: Policy, before: tuple[Outcome, ...]) -> int:
+    """How many failures in a row are no chance, after these."""
+    # Two more that went well, or a few would say too much.
+    share = sum(outcome.failed for outcome in before) / (len(before) + 2)
+    return max(policy.failures_in_a_row, round(log(policy.by_chance) / log(share)) if share > 0 else 0)
+
+
+def _share(outcomes: tuple[Outcome, ...], least: int) -> float:
+    """Of failures; of fewer than `least` nothing is known."""
+    return 0.0 if len(outcomes) < least else sum(outcome.failed for outcome in outcomes) / len(outcomes)
 
 
 def _kept(policy: Policy, outcomes: tuple[Outcome, ...], at_ms: int) -> tuple[Outcome, ...]:

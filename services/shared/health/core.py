@@ -10,7 +10,7 @@ has the fewest, so that a huge one does not stand before a small one; else first
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -62,14 +62,20 @@ def wake_ms(policy: Policy, gate: Gate, at_ms: int) -> int | None:
     return min((due for due in dues if due > at_ms), default=None)
 
 
-def avoid(policy: Policy, gate: Gate, at_ms: int, failed: str | None = None) -> frozenset[str]:
-    """Models that should not be chosen where there is another; `failed` should not be asked again without a budget for it."""
-    blocked = {name for name, health in gate.models.items() if models.is_blocked(policy, health, at_ms)}
-    if failed is not None and failed in gate.models:
+def avoid(policy: Policy, gate: Gate, at_ms: int, chain: Sequence[str], failed: str | None = None) -> frozenset[str]:
+    """Models of a chain that should not be chosen where there is another.
+
+    `failed` should not be asked again without a budget for it. One that answers poorly is passed over for one that answers well, and
+    is better than one that is not to be had.
+    """
+    known = {name: gate.models[name] for name in chain if name in gate.models}
+    blocked = {name for name, health in known.items() if models.is_blocked(policy, health, at_ms)}
+    if failed is not None and failed in known:
         rule = models.retry_rule(policy)
-        if budget.taken(rule, gate.models[failed].retries, at_ms) is None:
+        if budget.taken(rule, known[failed].retries, at_ms) is None:
             blocked.add(failed)
-    return frozenset(blocked)
+    poor = blocked | {name for name, health in known.items() if models.is_poor(policy, health, at_ms)}
+    return frozenset(blocked if poor.issuperset(chain) else poor)
 
 
 # -- Events -------------------------------------------------------------------------------------------------------------
@@ -132,8 +138,12 @@ def _hedge(policy: Policy, gate: Gate, event: HedgeAsked) -> Step:
     order = event.chain if models.in_trouble(policy, first) else (name, *event.chain)
     for other in order:
         health = _model(policy, gate, other, event.at_ms)
-        is_well = not (models.in_trouble(policy, health) or models.is_blocked(policy, health, event.at_ms))
-        if is_well and models.may_begin(policy, health, event.at_ms, "hedge") and _has_room(gate, other):
+        is_ill = (
+            models.in_trouble(policy, health)
+            or models.is_blocked(policy, health, event.at_ms)
+            or models.is_poor(policy, health, event.at_ms)
+        )
+        if not is_ill and models.may_begin(policy, health, event.at_ms, "hedge") and _has_room(gate, other):
             gate = _with(gate, name, replace(first, hedges=paid))
             health = gate.models.get(other, health)
             second = Flight(document=flight.document, lane=flight.lane, kind="hedge", began_ms=event.at_ms)

@@ -121,9 +121,9 @@ class Gatekeeper:
         self._arm()
         return place if place.state == "granted" else None
 
-    def avoid(self, failed: str | None = None) -> frozenset[str]:
-        """Models not to be chosen just now where there is another."""
-        return avoid(self.policy, self.gate, self.now(), failed)
+    def avoid(self, chain: Sequence[str], failed: str | None = None) -> frozenset[str]:
+        """Models of `chain` not to be chosen just now where there is another."""
+        return avoid(self.policy, self.gate, self.now(), chain, failed)
 
     def hedge_after_ms(self, model: str) -> int | None:
         """When a call of `model` that is silent is overdue; None: nobody can say yet."""

@@ -121,6 +121,13 @@ def is_blocked(policy: Policy, health: Health, at_ms: int) -> bool:
     return health.held_until_ms - at_ms > policy.patience_ms
 
 
+def is_poor(policy: Policy, health: Health, at_ms: int) -> bool:
+    """Whether whoever has a model that answers well should ask that one: of the last calls here most have failed."""
+    return (
+        isinstance(health.breaker, Closed) and breakers.failed_share(policy, health.breaker, at_ms) >= policy.poor_share
+    )
+
+
 def may_begin(policy: Policy, health: Health, at_ms: int, kind: Kind) -> bool:
     """Whether a call may be made now."""
     if at_ms < health.held_until_ms or at_ms < health.next_start_ms:

@@ -10,11 +10,17 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     # The breaker.
     failures_in_a_row: int = 5
-    """Finagle's failure accrual opens on as many ("Failure Accrual", Finagle user guide)."""
-    outcomes_min: int = 10
-    """So many in the window before a share means anything."""
-    outcomes_max: int = 20
-    failed_share: float = 0.7
+    """At least. Finagle's failure accrual opens on as many ("Failure Accrual", Finagle user guide)."""
+    by_chance: float = 1 / 3_000
+    """Where calls fail in normal operation, a run of failures says something when it would come by chance in fewer calls than these:
+    five of a model that fails a fifth of the time, fourteen of one that fails three fifths of the time."""
+    outcomes_max: int = 40
+    failed_min: int = 20
+    failed_share: float = 0.85
+    """Of so many, such a share: it is opened."""
+    poor_min: int = 10
+    poor_share: float = 0.5
+    """Of so many, such a share: another model of the chain is asked, if one is well."""
     window_ms: int = 30_000
     open_ms: int = 1_000
     """The first time; each time that a probe fails it doubles."""
