@@ -1,7 +1,8 @@
 """The circuit breaker of one model. Pure.
 
-Closed, it counts, and tells a model that is gone from one that often fails: the second still answers. Open, nobody asks. When its time is over it is half open: one probe at a time, which is an ordinary call, and
-after enough of them have spoken it is closed again; one that fails opens it for twice as long (Nygard, "Release It!", 2007).
+Closed, it counts, and tells a model that is gone from one that often fails: the second still answers. Open, nobody asks. When its
+time is over it is half open: one probe at a time, which is an ordinary call, and after enough of them have spoken it is closed again;
+one that fails opens it for twice as long, as long as none has spoken (Nygard, "Release It!", 2007).
 """
 
 from __future__ import annotations
