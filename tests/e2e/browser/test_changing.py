@@ -101,6 +101,7 @@ def test_a_text_that_was_saved_is_never_blank_whichever_comes_first_the_answer_o
     button(page, words("edit.save")).click()
     expect(page.get_by_role("textbox")).to_have_count(0)  # Heard of, and not answered yet.
     expect(part.get_by_text("Use it.")).to_be_visible()
+    until(lambda: bool(page.evaluate("true")) and answers != [])
     (route, answer), *_ = answers
     route.fulfill(response=answer)
     assert page.evaluate("() => window.blank") == 0

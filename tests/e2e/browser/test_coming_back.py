@@ -31,12 +31,12 @@ from tests.e2e.browser.reading import (
     until_billed,
     until_complete,
 )
-from tests.e2e.browser.visitor import Visitor
+from tests.e2e.browser.visitor import GATEWAY_AWAY, Visitor
 from tests.system import System, sections
 from tests.wording import words
 
 FIRST, SECOND, THIRD = "The first words stand here.", " Then come these.", " And these are the last."
-AWAY = r"net::ERR_(INTERNET_DISCONNECTED|CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|CONTENT_LENGTH_MISMATCH|CONNECTION_RESET|EMPTY_RESPONSE)"
+AWAY = f"net::ERR_INTERNET_DISCONNECTED|{GATEWAY_AWAY}"
 SHOWN = """
 (isShown) => {
   Object.defineProperty(document, 'hidden', { configurable: true, get: () => !isShown });

@@ -13,7 +13,7 @@ from tests.dictated import DictatedModel
 from tests.e2e.browser.hearing import HEAR, until_heard
 from tests.e2e.browser.logged import APPLY, assert_applied
 from tests.e2e.browser.reading import assert_reads, dictated, in_the_log, section, until, until_billed, until_complete
-from tests.e2e.browser.visitor import Visitor
+from tests.e2e.browser.visitor import GATEWAY_AWAY, Visitor
 from tests.system import System, sections
 from tests.wording import words
 
@@ -165,9 +165,7 @@ def test_an_open_page_outlives_its_gateway(
     visitor: Visitor, system: System, client: httpx2.Client, model: DictatedModel
 ) -> None:
     visitor.context.add_init_script(HEAR)
-    visitor.forgive(
-        r"net::ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING|CONTENT_LENGTH_MISMATCH|CONNECTION_RESET|EMPTY_RESPONSE)"
-    )
+    visitor.forgive(GATEWAY_AWAY)
     id_ = dictated(client, sections(2))
     page = visitor.open(f"/d/{id_}")
     model.says("part-1", FIRST)

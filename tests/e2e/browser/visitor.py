@@ -11,6 +11,11 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 OF_THE_PAGE = {"data", "blob", "about"}
 """Schemes that lead nowhere."""
+GATEWAY_AWAY = (
+    "net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING|"
+    "CONTENT_LENGTH_MISMATCH)"
+)
+"""What the console says of a server that ends in the middle of whatever it was asked."""
 POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
