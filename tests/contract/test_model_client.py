@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from services.shared.models import client as client_module
 from services.shared.models.client import Call, CallLimits, ModelClient
 from services.shared.models.errors import trouble
 from services.shared.models.events import CallEvent, Finished, Text, Thinking, Trouble, Usage
@@ -345,7 +346,12 @@ async def test_pings_and_empty_chunks_do_not_hide_a_stall() -> None:
 
 
 @pytest.mark.parametrize("half", [b"", delta("half")], ids=["first token", "next token"])
-async def test_what_was_said_while_this_process_slept_is_read_before_anybody_calls_it_a_silence(half: bytes) -> None:
+async def test_what_was_said_while_this_process_slept_is_read_before_anybody_calls_it_a_silence(
+    half: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # How long it takes to read what is there is the machine's affair.
+    monkeypatch.setattr(client_module, "UNREAD_SHARE", 100)
+    monkeypatch.setattr(client_module, "UNREAD_MS_MAX", 30_000)
     goes_on = asyncio.Event()
 
     async def behave(writer: asyncio.StreamWriter) -> None:
