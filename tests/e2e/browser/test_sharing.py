@@ -98,7 +98,7 @@ def test_a_link_for_editing_has_its_key_where_no_server_sees_it_and_nobody_finds
     page.goto(f"{another.home}/library")
     expect(page.get_by_role("link", name="Terms")).to_be_visible()
     page.go_back(wait_until="commit")
-    page.wait_for_url(address)
+    page.wait_for_url(address, wait_until="commit")
 
     # The browser keeps it as a cookie, and shows the document in its library.
     page.goto(f"{another.home}/d/{owned.id}")
