@@ -177,3 +177,4 @@ def _look_everywhere(document: Watched, id_: str, client: httpx2.Client) -> None
         expect(page.get_by_role("dialog").first).to_be_visible()
         document.check()
         page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)  # Until then the next key is its own.
