@@ -14,14 +14,13 @@ from schemas.operations import TurnDials
 from scriptorium import Document, DocumentAsked, DocumentClient, Problem, ScriptoriumClient, SourceAsked, TemplateAsked
 from tests.system import System
 
+DOCS = Path(__file__).parents[2] / "docs"
+SECONDS = 120
+
 
 async def _billed(document: DocumentClient) -> Document:
     async with aclosing(document.watch()) as seen:
         return await anext(now async for now in seen if not now.open_calls)
-
-
-DOCS = Path(__file__).parents[2] / "docs"
-SECONDS = 120
 
 
 def test_the_example_runs_as_it_stands(system: System, tmp_path: Path) -> None:

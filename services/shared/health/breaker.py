@@ -58,8 +58,7 @@ def is_half_open(breaker: Breaker, at_ms: int) -> bool:
 
 def failed_share(policy: Policy, breaker: Closed, at_ms: int) -> float:
     """Of the calls that are over since not long ago; 0 where they are too few to say."""
-    young = tuple(one for one in breaker.outcomes if one.at_ms > at_ms - policy.window_ms)
-    return _share(young, policy.poor_min)
+    return _share(_kept(policy, breaker.outcomes, at_ms), policy.poor_min)
 
 
 def failed(policy: Policy, breaker: Breaker, at_ms: int, *, probe: bool) -> Breaker:

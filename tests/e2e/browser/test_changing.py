@@ -101,7 +101,7 @@ def test_a_text_that_was_saved_is_never_blank_whichever_comes_first_the_answer_o
     button(page, words("edit.save")).click()
     expect(page.get_by_role("textbox")).to_have_count(0)  # Heard of, and not answered yet.
     expect(part.get_by_text("Use it.")).to_be_visible()
-    until(lambda: bool(page.evaluate("true")) and answers != [])
+    until(lambda: bool(page.evaluate("true")) and answers != [])  # Each asking lets the route's handler go on.
     (route, answer), *_ = answers
     route.fulfill(response=answer)
     assert page.evaluate("() => window.blank") == 0
